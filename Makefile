@@ -1,0 +1,114 @@
+# `make help` lists the commands. Set-up is part of each: it runs once, and again when a lock file changes.
+PYTHON ?= python3
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+UV := $(shell command -v uv 2>/dev/null || echo .tools/uv/bin/uv)
+VENV := .venv/.synced
+SAM := .tools/sam/.synced
+EMULATOR := .tools/emulator/.synced
+NODE := node_modules/.package-lock.json
+BIN := .venv/bin
+# Nothing here talks to AWS; the tools want a region all the same.
+OFFLINE := AWS_DEFAULT_REGION=us-east-1 SAM_CLI_TELEMETRY=0
+
+.PHONY: help
+help: ## this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+
+# --- use -------------------------------------------------------------------------------------------------
+
+.PHONY: run
+run: setup ## the whole system on this machine: photos in, gray photos out, then it ends
+	@$(BIN)/lockstep run
+
+.PHONY: up
+up: setup ## the same, and it stays up: try it by hand until Ctrl-C
+	@$(BIN)/lockstep up
+
+.PHONY: build
+build: $(SAM) ## what `make deploy` uploads, in .aws-sam/build (needs Python 3.13, as on Lambda)
+	@for python in $(PYTHON313) python3.13 $${PYENV_ROOT:-$$HOME/.pyenv}/versions/3.13.*/bin/python3.13; do \
+	  home="$$($$python -c 'import sys; print(sys.base_prefix)' 2>/dev/null)" && break; done; \
+	if [ -z "$$home" ]; then \
+	  echo "make build: needs Python 3.13, the version the functions run on. Install it, or name it: PYTHON313=/path/to/python3.13" >&2; \
+	  exit 3; fi; \
+	PATH="$$home/bin:$$PATH" $(OFFLINE) .tools/sam/bin/sam build
+
+.PHONY: deploy
+deploy: build ## deploy to your AWS account; asks for what it needs to know
+	@SAM_CLI_TELEMETRY=0 .tools/sam/bin/sam deploy --guided
+
+# --- work on it ------------------------------------------------------------------------------------------
+
+.PHONY: test
+test: check setup ## everything: static gates, unit, contract, workflow, build, end to end
+	$(BIN)/pytest
+
+.PHONY: test-fast
+test-fast: $(VENV) ## the quick part: unit, contract, workflow
+	$(BIN)/pytest tests/unit tests/contract tests/workflow
+
+.PHONY: check
+check: $(VENV) $(SAM) $(NODE) ## the static gates
+	$(BIN)/ruff format --check --quiet .
+	$(BIN)/ruff check --quiet .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
+	$(BIN)/cfn-lint template.yaml
+	$(OFFLINE) .tools/sam/bin/sam validate --lint
+	node_modules/.bin/asl-validator --json-path statemachine/lockstep.asl.json
+
+.PHONY: format
+format: $(VENV) ## format the code, and fix what can be fixed
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+.PHONY: lock
+lock: $(UV) ## compile the lock files anew from pyproject.toml
+	for group in uv sam emulator dev; do \
+	  $(UV) pip compile --quiet --universal --generate-hashes --no-header --group $$group -o requirements/$$group.txt || exit 1; done
+	$(UV) pip compile --quiet --universal --generate-hashes --no-header --python-version 3.13 --group functions -o functions/requirements.txt
+	npm install --package-lock-only
+
+.PHONY: clean
+clean: ## remove everything that was built or installed here
+	rm -rf .venv .tools .aws-sam build node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+
+# --- set-up ----------------------------------------------------------------------------------------------
+
+.PHONY: setup
+setup: $(VENV) $(SAM) $(EMULATOR) $(NODE) ## install what is needed, into this folder only
+
+.tools/uv/bin/uv: requirements/uv.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	  echo "Lockstep needs Python 3.11 or newer; $(PYTHON) is $$($(PYTHON) -V 2>&1). Name another: make PYTHON=python3.13 ..." >&2; exit 1; }
+	@echo "installing uv"
+	@$(PYTHON) -m venv .tools/uv
+	@.tools/uv/bin/python -m pip install --quiet --require-hashes -r requirements/uv.txt
+	@touch $@
+
+# uv leaves an existing environment alone, so each is made anew: a lock file that changed may drop packages.
+define environment
+	@echo "installing $(1)"
+	@$(UV) venv --quiet --clear --python $(PYTHON) $(1)
+	@$(UV) pip sync --quiet --require-hashes --python $(1)/bin/python $(2)
+endef
+
+$(VENV): requirements/dev.txt pyproject.toml | $(UV)
+	$(call environment,.venv,requirements/dev.txt)
+	@$(UV) pip install --quiet --no-deps --no-build-isolation --python .venv/bin/python --editable .
+	@touch $@
+
+$(SAM): requirements/sam.txt | $(UV)
+	$(call environment,.tools/sam,requirements/sam.txt)
+	@touch $@
+
+$(EMULATOR): requirements/emulator.txt | $(UV)
+	$(call environment,.tools/emulator,requirements/emulator.txt)
+	@touch $@
+
+$(NODE): package-lock.json
+	@echo "installing node_modules"
+	@npm ci --silent
+	@touch $@

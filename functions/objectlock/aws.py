@@ -1,0 +1,47 @@
+"""AWS's errors, translated once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Final, ParamSpec, TypeVar
+
+from botocore.exceptions import ClientError, HTTPClientError
+
+from objectlock.errors import ServiceUnavailable
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+# Answered with a 4xx, but may pass. 5xx may always pass.
+_THROTTLES: Final = frozenset(
+    {
+        "LimitExceededException",
+        "ProvisionedThroughputExceededException",
+        "RequestLimitExceeded",
+        "RequestTimeout",
+        "SlowDown",
+        "ThrottledException",
+        "ThrottlingException",
+        "TransactionInProgressException",
+    }
+)
+
+
+def busy_is_unavailable(call: Callable[P, R]) -> Callable[P, R]:
+    """Raise `ServiceUnavailable` for throttling, 5xx and a broken connection, once boto3's own retries are used up."""
+
+    @wraps(call)
+    def translated(*args: P.args, **kwargs: P.kwargs) -> R:
+        try:
+            return call(*args, **kwargs)
+        except ClientError as error:
+            code = error.response["Error"]["Code"]
+            status = error.response["ResponseMetadata"]["HTTPStatusCode"]
+            if code in _THROTTLES or status >= 500:
+                raise ServiceUnavailable(str(error)) from error
+            raise
+        except HTTPClientError as error:
+            raise ServiceUnavailable(str(error)) from error
+
+    return translated

@@ -1,0 +1,75 @@
+"""Conditions on one stored item, as data: evaluated here, rendered to DynamoDB by the adapter."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+Value = str | int
+Item = Mapping[str, Value]
+
+
+class Condition(Protocol):
+    """Something that is true or false of an item; an absent attribute compares as false, as in DynamoDB."""
+
+    def holds(self, item: Item) -> bool:
+        """Whether it is true of `item`; an item that does not exist is an empty one."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Absent:
+    """The item does not have the attribute."""
+
+    attribute: str
+
+    def holds(self, item: Item) -> bool:
+        return self.attribute not in item
+
+
+@dataclass(frozen=True, slots=True)
+class Equals:
+    """The attribute has this value."""
+
+    attribute: str
+    value: Value
+
+    def holds(self, item: Item) -> bool:
+        return item.get(self.attribute) == self.value
+
+
+@dataclass(frozen=True, slots=True)
+class Less:
+    """The attribute is less than this value: numbers by size, strings by code point."""
+
+    attribute: str
+    value: Value
+
+    def holds(self, item: Item) -> bool:
+        found = item.get(self.attribute)
+        match found, self.value:
+            case (int(), int()) | (str(), str()):
+                return found < self.value  # type: ignore[operator]  # same type on both sides
+            case _:
+                return False
+
+
+@dataclass(frozen=True, slots=True)
+class AllOf:
+    """Every part holds."""
+
+    parts: tuple[Condition, ...]
+
+    def holds(self, item: Item) -> bool:
+        return all(part.holds(item) for part in self.parts)
+
+
+@dataclass(frozen=True, slots=True)
+class AnyOf:
+    """At least one part holds."""
+
+    parts: tuple[Condition, ...]
+
+    def holds(self, item: Item) -> bool:
+        return any(part.holds(item) for part in self.parts)

@@ -1,0 +1,91 @@
+"""The lock table in DynamoDB."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, cast
+
+from botocore.exceptions import ClientError
+
+from objectlock.aws import busy_is_unavailable
+from objectlock.conditions import Absent, AllOf, AnyOf, Condition, Equals, Item, Less, Value
+from objectlock.lock import OBJECT_ID, Outcome, Transition
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+
+@dataclass
+class _Expression:
+    """An expression's text, with its names and values behind placeholders: `owner` may be a reserved word."""
+
+    names: dict[str, str] = field(default_factory=dict)
+    values: dict[str, dict[str, str]] = field(default_factory=dict)
+
+    def name(self, attribute: str) -> str:
+        self.names[f"#{attribute}"] = attribute
+        return f"#{attribute}"
+
+    def value(self, value: Value) -> str:
+        placeholder = f":v{len(self.values)}"
+        self.values[placeholder] = _to_dynamodb(value)
+        return placeholder
+
+    def condition(self, condition: Condition) -> str:
+        match condition:
+            case Absent(attribute):
+                return f"attribute_not_exists({self.name(attribute)})"
+            case Equals(attribute, value):
+                return f"{self.name(attribute)} = {self.value(value)}"
+            case Less(attribute, value):
+                return f"{self.name(attribute)} < {self.value(value)}"
+            case AllOf(parts):
+                return f"({' AND '.join(map(self.condition, parts))})"
+            case AnyOf(parts):
+                return f"({' OR '.join(map(self.condition, parts))})"
+            case _:
+                msg = f"no DynamoDB expression for {condition!r}"
+                raise NotImplementedError(msg)
+
+    def update(self, transition: Transition) -> str:
+        put = ", ".join(f"{self.name(each)} = {self.value(value)}" for each, value in transition.put.items())
+        remove = ", ".join(map(self.name, transition.remove))
+        return " ".join(f"{verb} {what}" for verb, what in (("SET", put), ("REMOVE", remove)) if what)
+
+
+@dataclass(frozen=True)
+class DynamoDBLockStore:
+    """A `LockStore` in a table whose partition key is `object_id`. One UpdateItem a transition, no reads."""
+
+    client: DynamoDBClient
+    table: str
+
+    @busy_is_unavailable
+    def apply(self, transition: Transition) -> Outcome:
+        """Raises: ServiceUnavailable."""
+        expression = _Expression()
+        try:
+            answer = self.client.update_item(
+                TableName=self.table,
+                Key={OBJECT_ID: _to_dynamodb(transition.object_id)},
+                ConditionExpression=expression.condition(transition.condition),
+                UpdateExpression=expression.update(transition),
+                ExpressionAttributeNames=expression.names,
+                ExpressionAttributeValues=expression.values,
+                ReturnValues="ALL_NEW",
+                ReturnValuesOnConditionCheckFailure="ALL_OLD",
+            )
+        except ClientError as error:
+            if error.response["Error"]["Code"] != "ConditionalCheckFailedException":
+                raise
+            return Outcome(accepted=False, item=_to_item(cast("dict[str, Any]", error.response.get("Item", {}))))
+        return Outcome(accepted=True, item=_to_item(answer["Attributes"]))
+
+
+def _to_dynamodb(value: Value) -> dict[str, str]:
+    return {"N": str(value)} if isinstance(value, int) else {"S": value}
+
+
+def _to_item(attributes: Mapping[str, Any]) -> Item:
+    return {name: int(typed["N"]) if "N" in typed else typed["S"] for name, typed in attributes.items()}

@@ -1,0 +1,25 @@
+"""The error names the state machine matches on.
+
+AWS Lambda reports an exception by its class name, and `Retry` and `Catch` compare that name:
+renaming a class here changes statemachine/lockstep.asl.json.
+"""
+
+
+class InvalidEvent(ValueError):
+    """The input is no S3 object event we can act on; the message names the field. Permanent."""
+
+
+class SourceRejected(ValueError):
+    """The input object can never be converted: no image, truncated, unsupported. Permanent."""
+
+
+class LeaseLost(Exception):
+    """The lock belongs to another execution now: the work has to be looked at again."""
+
+
+class LockWaitTimeout(Exception):
+    """Another execution held the lock for longer than this one was allowed to wait."""
+
+
+class ServiceUnavailable(Exception):
+    """AWS answered that it is busy or failing; the same call may succeed later."""

@@ -1,0 +1,90 @@
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any
+
+from objectlock.errors import InvalidEvent, SourceRejected
+from objectlock.sequencer import Sequencer
+
+
+class Change(Enum):
+    """What S3 says happened. The values are EventBridge detail-types; every other type is refused."""
+
+    CREATED = "Object Created"
+    DELETED = "Object Deleted"
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectEvent:
+    """One S3 event as EventBridge delivers it: "look at this key again".
+
+    Attributes:
+        key: as EventBridge gives it, not URL-encoded.
+        size: bytes; None where S3 leaves it out (on deletes it usually does).
+    """
+
+    change: Change
+    bucket: str
+    key: str
+    sequencer: Sequencer
+    size: int | None
+
+    @property
+    def object_id(self) -> str:
+        """The lock key."""
+        return self.sequencer.object_id
+
+    @property
+    def is_folder(self) -> bool:
+        """Whether this is a "folder" as the S3 console makes them: an empty object whose key ends in `/`.
+
+        Keys that end in `/` never have an output, so that there is none to go stale.
+
+        Raises: SourceRejected for a created object of that name that is not empty.
+        """
+        if not self.key.endswith("/"):
+            return False
+        if self.change is Change.CREATED and self.size:
+            msg = f"{self.object_id}: a key that ends in '/' is a folder, but this object has {self.size} bytes"
+            raise SourceRejected(msg)
+        return True
+
+    @classmethod
+    def parse(cls, raw: Mapping[str, Any]) -> ObjectEvent:
+        """Read an EventBridge "Object Created" or "Object Deleted" event.
+
+        Raises: InvalidEvent, whose message names the field.
+        """
+        detail_type = _text(raw, "detail-type")
+        try:
+            change = Change(detail_type)
+        except ValueError:
+            known = " or ".join(repr(each.value) for each in Change)
+            msg = f"detail-type: expected {known}, got {detail_type!r}"
+            raise InvalidEvent(msg) from None
+        bucket = _text(raw, "detail", "bucket", "name")
+        key = _text(raw, "detail", "object", "key")
+        sequencer = _text(raw, "detail", "object", "sequencer")
+        try:
+            order = Sequencer.parse(f"{bucket}/{key}", sequencer)
+        except ValueError as error:
+            msg = f"detail.object.sequencer: {error}"
+            raise InvalidEvent(msg) from None
+        size = raw["detail"]["object"].get("size")
+        if size is not None and (not isinstance(size, int) or size < 0):
+            msg = f"detail.object.size: expected a number of bytes, got {size!r}"
+            raise InvalidEvent(msg)
+        return cls(change, bucket, key, order, size)
+
+
+def _text(raw: object, *path: str) -> str:
+    """The non-empty string at `path`; InvalidEvent names the path where there is none."""
+    found = raw
+    for name in path:
+        found = found.get(name) if isinstance(found, Mapping) else None
+    if not isinstance(found, str) or not found:
+        msg = f"{'.'.join(path)}: expected a non-empty string, got {found!r}"
+        raise InvalidEvent(msg)
+    return found

@@ -1,0 +1,84 @@
+"""What every Task of the state machine sends to its Lambda, and what it gets back."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from objectlock.errors import SourceRejected
+from objectlock.events import ObjectEvent
+from objectlock.lock import ABSENT, Applied
+from objectlock.protocol import Decision
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why a state failed, in plain words.
+
+    Attributes:
+        error: the name Step Functions caught, for Lambda the exception's class name.
+        cause: the exception's message, without the stack trace that Lambda sends along.
+    """
+
+    error: str
+    cause: str
+
+    @property
+    def is_rejection(self) -> bool:
+        return self.error == SourceRejected.__name__
+
+    @classmethod
+    def parse(cls, caught: Mapping[str, str]) -> Failure:
+        """Read what a Catch puts into the state."""
+        cause = caught.get("Cause") or "no cause was given"
+        with suppress(ValueError, KeyError, TypeError):  # what is not from a Lambda handler is plain text
+            cause = json.loads(cause)["errorMessage"]
+        return cls(caught["Error"], cause)
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """The input of a Lambda: `owner`, the execution's ARN, and `state`, its S3 event and what was added to it."""
+
+    owner: str
+    state: Mapping[str, Any]
+
+    @classmethod
+    def parse(cls, payload: Mapping[str, Any]) -> Task:
+        return cls(payload["owner"], payload["state"])
+
+    @property
+    def event(self) -> ObjectEvent:
+        """Raises: InvalidEvent."""
+        return ObjectEvent.parse(self.state)
+
+    @property
+    def lost_its_lease(self) -> bool:
+        return "lease_lost" in self.state
+
+    @property
+    def waiting_since(self) -> int | None:
+        since: int | None = self.state.get("lock", {}).get("waiting_since")
+        return since
+
+    @property
+    def source(self) -> str:
+        """Tag of the input as seen when the lock was granted, or "absent"."""
+        return self.state.get("lock", {}).get("source") or ABSENT
+
+    @property
+    def applied(self) -> Applied:
+        return Applied(**self.state["applied"])
+
+    @property
+    def failure(self) -> Failure | None:
+        caught = self.state.get("error")
+        return None if caught is None else Failure.parse(caught)
+
+
+def decision_answer(decision: Decision, wait_seconds: int) -> dict[str, Any]:
+    """The answer of AcquireLock; a Wait state takes whole seconds, and only from its input."""
+    return {**asdict(decision), "work": decision.work.value, "wait_seconds": wait_seconds}

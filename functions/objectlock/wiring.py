@@ -1,0 +1,46 @@
+"""The environment, read when first needed, and the adapters made from it once per Lambda instance."""
+
+from __future__ import annotations
+
+import os
+import time
+from functools import cache
+
+import boto3
+from botocore.config import Config
+
+from objectlock.dynamodb import DynamoDBLockStore
+from objectlock.protocol import LockProtocol
+from objectlock.s3 import S3OutputBucket, S3SourceBucket
+
+# Well inside every Lambda's time limit, so that a stuck connection ends as an error that names it.
+_CLIENT = Config(connect_timeout=2, read_timeout=5, retries={"mode": "standard", "max_attempts": 3})
+
+
+@cache
+def source_bucket() -> S3SourceBucket:
+    """The input bucket; events name it."""
+    return S3SourceBucket(boto3.client("s3", config=_CLIENT))
+
+
+@cache
+def output_bucket() -> S3OutputBucket:
+    """The bucket OUTPUT_BUCKET, through the same client."""
+    return S3OutputBucket(source_bucket().client, os.environ["OUTPUT_BUCKET"])
+
+
+@cache
+def lock_protocol() -> LockProtocol:
+    """The lock in the table LOCK_TABLE, with LEASE_SECONDS and LOCK_WAIT_SECONDS."""
+    return LockProtocol(
+        store=DynamoDBLockStore(boto3.client("dynamodb", config=_CLIENT), os.environ["LOCK_TABLE"]),
+        source=source_bucket(),
+        lease_ms=int(os.environ["LEASE_SECONDS"]) * 1000,
+        wait_limit_ms=int(os.environ["LOCK_WAIT_SECONDS"]) * 1000,
+        now_ms=lambda: time.time_ns() // 1_000_000,
+    )
+
+
+def retry_interval_seconds() -> int:
+    """How long an execution waits before it asks for a held lock again; whole seconds, as Wait states take them."""
+    return int(os.environ["RETRY_INTERVAL_SECONDS"])

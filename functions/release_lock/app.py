@@ -1,0 +1,40 @@
+"""ReleaseLock and ReleaseLockAfterFailure: free the lock, and record what was applied or say why nothing was."""
+
+from dataclasses import asdict
+from typing import Any
+
+from aws_lambda_powertools import Logger
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from objectlock.errors import InvalidEvent
+from objectlock.task import Failure, Task
+from objectlock.wiring import lock_protocol
+
+logger = Logger()
+
+
+@logger.inject_lambda_context(correlation_id_path="owner")
+def handler(payload: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
+    """Answer with the object released or, after a failure, with the failure in plain words."""
+    task = Task.parse(payload)
+    failure = task.failure
+    if failure is not None:
+        return after_failure(task, failure)
+    lock_protocol().release(task.event, task.owner, task.applied)
+    logger.info("released", extra={"object_id": task.event.object_id, "applied": task.applied})
+    return {"released": task.event.object_id}
+
+
+def after_failure(task: Task, failure: Failure) -> dict[str, Any]:
+    """Free the lock if this execution holds it, and answer with the failure in plain words."""
+    try:
+        event = task.event
+    except InvalidEvent:
+        pass  # AcquireLock refused it too, and locked nothing
+    else:
+        if failure.is_rejection:
+            lock_protocol().release_rejected(event, task.owner, task.source)
+        else:
+            lock_protocol().give_up(event, task.owner)
+    logger.error("failed", extra=asdict(failure))
+    return asdict(failure)
