@@ -1,0 +1,194 @@
+"""The `lockstep` command: options and exit codes. What a command does is in the module it calls."""
+
+from __future__ import annotations
+
+import json
+import signal
+import sys
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from functools import wraps
+from pathlib import Path
+from typing import Annotated, Any, Final, NoReturn, ParamSpec
+
+import typer
+from botocore.exceptions import BotoCoreError, ClientError
+from rich.console import Console
+
+from lockstep import local, paths, view
+from lockstep.demo import Demo
+from lockstep.errors import UserError
+from lockstep.executions import Execution, Follower
+from lockstep.objects import each_ended, put, remove
+from lockstep.stack import Stack
+from lockstep.status import Status
+
+EXIT_FAILED: Final = 1  # an execution ended badly
+EXIT_USER_ERROR: Final = 2
+EXIT_INTERRUPTED: Final = 130
+
+_FOLLOW_SECONDS: Final = 180
+
+P = ParamSpec("P")
+
+app = typer.Typer(
+    help="Keep an output bucket in step with an input bucket. The commands work on the local stack; with "
+    "--stack-name, on one that is deployed to AWS.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+StackName = Annotated[
+    str | None,
+    typer.Option(envvar="LOCKSTEP_STACK_NAME", help="A stack deployed to AWS; without it, the local one."),
+]
+Profile = Annotated[str | None, typer.Option(help="AWS profile, if not from the environment.")]
+Region = Annotated[str | None, typer.Option(help="AWS region, if not from the environment.")]
+AsJson = Annotated[bool, typer.Option("--json", help="JSON on standard output, for programs; the rest goes to stderr.")]
+
+
+def command(function: Callable[P, None]) -> Callable[P, None]:
+    """Register a command whose mistakes end as one message, and whose interruption as exit code 130."""
+
+    @wraps(function)
+    def guarded(*args: P.args, **kwargs: P.kwargs) -> None:
+        for each in (signal.SIGTERM, signal.SIGHUP):  # stop as on Ctrl-C: what was started has to end
+            signal.signal(each, _interrupt)
+        try:
+            function(*args, **kwargs)
+        except UserError as error:
+            _fail(str(error))
+        except (ClientError, BotoCoreError) as error:
+            _fail(f"AWS: {error}")
+        except KeyboardInterrupt:
+            raise typer.Exit(EXIT_INTERRUPTED) from None
+
+    app.command(function.__name__.rstrip("_"))(guarded)
+    return guarded
+
+
+def _interrupt(*_: object) -> NoReturn:
+    raise KeyboardInterrupt
+
+
+def _fail(message: str) -> NoReturn:
+    Console(stderr=True, highlight=False).print("error:", message, style="red", markup=False)
+    raise typer.Exit(EXIT_USER_ERROR)
+
+
+@command
+def run(stack_name: StackName = None, profile: Profile = None, region: Region = None, as_json: AsJson = False) -> None:
+    """Show it: photos in, gray photos out, one overwritten, one deleted. Local unless a stack is named."""
+    screen = view.console(for_programs=as_json)
+    with ExitStack() as exits:
+        if stack_name is None:
+            with screen.status("starting the embedded AWS and deploying template.yaml to it"):
+                stack = exits.enter_context(local.temporary_stack())
+        else:
+            stack = Stack.on_aws(stack_name, profile, region)
+        screen.print(f"stack {stack.name} on {stack.where}", style="dim")
+        demo = Demo(stack, screen)
+        demo.play()
+    _report(demo.executions, screen, as_json=as_json)
+    screen.print(f"\ngray photos and execution histories: {paths.relative(paths.RUN)}/", style="dim")
+    _exit_by(demo.executions)
+
+
+@command
+def up(stack_name: StackName = None, profile: Profile = None, region: Region = None, as_json: AsJson = False) -> None:
+    """Start the local stack and stay, showing executions as they happen. With --stack-name, watch that one."""
+    screen = view.console(for_programs=as_json)
+    with ExitStack() as exits:
+        if stack_name is None:
+            with screen.status("starting the embedded AWS and deploying template.yaml to it"):
+                stack = exits.enter_context(local.kept_stack())
+        else:
+            stack = Stack.on_aws(stack_name, profile, region)
+        view.welcome(stack, screen)
+
+        def show(execution: Execution) -> None:
+            if as_json:
+                _print_json(execution.as_json())
+            else:
+                screen.print(view.line(execution))
+
+        view.stream(Follower(stack), screen, show)
+
+
+@command
+def put_(
+    file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, readable=True, help="An image.")],
+    key: Annotated[str | None, typer.Option(help="The object's key; the file's name if not given.")] = None,
+    stack_name: StackName = None,
+    profile: Profile = None,
+    region: Region = None,
+    as_json: AsJson = False,
+) -> None:
+    """Put a file into the input bucket and follow what comes of it."""
+    stack = _stack(stack_name, profile, region)
+    key = key or file.name
+    _follow(stack, key, lambda: put(stack, file, key), as_json=as_json)
+
+
+@command
+def rm(
+    key: Annotated[str, typer.Argument(help="The object's key.")],
+    stack_name: StackName = None,
+    profile: Profile = None,
+    region: Region = None,
+    as_json: AsJson = False,
+) -> None:
+    """Delete an object of the input bucket and follow what comes of it."""
+    stack = _stack(stack_name, profile, region)
+    _follow(stack, key, lambda: remove(stack, key), as_json=as_json)
+
+
+@command
+def status(
+    stack_name: StackName = None, profile: Profile = None, region: Region = None, as_json: AsJson = False
+) -> None:
+    """Show the stack, the locks held now, and the latest executions."""
+    found = Status.read(_stack(stack_name, profile, region))
+    if as_json:
+        _print_json(found.as_json())
+    else:
+        view.console().print(found.render())
+
+
+def _stack(stack_name: str | None, profile: str | None, region: str | None) -> Stack:
+    """The stack named, or the local one; never a guess, so that nobody deletes on AWS what was meant to be local."""
+    if stack_name is not None:
+        return Stack.on_aws(stack_name, profile, region)
+    return local.running_stack()
+
+
+def _follow(stack: Stack, key: str, act: Callable[[], None], *, as_json: bool) -> None:
+    screen = view.console(for_programs=as_json)
+    follower = Follower(stack, only_key=key)
+    act()
+    executions = view.follow(follower, screen, each_ended([key]), seconds=_FOLLOW_SECONDS)
+    _report(executions, screen, as_json=as_json)
+    _exit_by(executions)
+
+
+def _report(executions: Sequence[Execution], screen: Console, *, as_json: bool) -> None:
+    if as_json:
+        _print_json([each.as_json() for each in executions])
+    else:
+        screen.print(view.table(executions))
+
+
+def _print_json(found: Any) -> None:  # noqa: ANN401  # whatever json takes
+    sys.stdout.write(json.dumps(found, ensure_ascii=False) + "\n")
+    sys.stdout.flush()
+
+
+def _exit_by(executions: Sequence[Execution]) -> None:
+    if not all(each.outcome.is_good for each in executions):
+        raise typer.Exit(EXIT_FAILED)
+
+
+def main() -> None:
+    """Entry point."""
+    app()

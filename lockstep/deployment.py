@@ -1,0 +1,72 @@
+"""The shipped template, machine and functions, deployed to the emulator with the real SAM CLI."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Final
+
+import boto3
+
+from lockstep import paths
+from lockstep.emulator import CREDENTIALS, REGION, environment
+from lockstep.errors import UserError
+
+STACK_NAME: Final = "lockstep"
+_ARTIFACTS: Final = "lockstep-artifacts"
+_SHIPPED: Final = ("functions", "statemachine", "template.yaml")
+# The emulator runs `provided` functions by this file, so AWS's own runtime client can do what it does on Lambda.
+_BOOTSTRAP: Final = '#!/bin/sh\nexec "$LOCKSTEP_PYTHON" -m awslambdaric "$_HANDLER"\n'
+
+
+def deploy(endpoint_url: str, directory: Path) -> None:
+    """Deploy the stack, or update it. Nothing is changed but the Lambda runtime, by the template's own parameter.
+
+    Raises: UserError when SAM CLI fails; the message has its last lines and names its log.
+    """
+    stage = _stage(directory / "stage")
+    boto3.client(
+        "s3",
+        endpoint_url=endpoint_url,
+        region_name=REGION,
+        aws_access_key_id=CREDENTIALS["AWS_ACCESS_KEY_ID"],
+        aws_secret_access_key=CREDENTIALS["AWS_SECRET_ACCESS_KEY"],
+    ).create_bucket(Bucket=_ARTIFACTS)
+    log = directory / "sam-deploy.log"
+    command = [
+        *(str(paths.SAM), "deploy", "--stack-name", STACK_NAME, "--template-file", "template.yaml"),
+        *("--s3-bucket", _ARTIFACTS, "--capabilities", "CAPABILITY_IAM"),
+        *("--no-confirm-changeset", "--no-fail-on-empty-changeset", "--no-progressbar"),
+        *("--parameter-overrides", "LambdaRuntime=provided.al2023"),
+    ]
+    with log.open("wb") as out:
+        done = subprocess.run(
+            command,
+            cwd=stage,
+            env=environment(endpoint_url) | {"SAM_CLI_TELEMETRY": "0"},
+            stdin=subprocess.DEVNULL,
+            stdout=out,
+            stderr=subprocess.STDOUT,
+            check=False,
+        )
+    if done.returncode:
+        last = "\n".join(log.read_text(errors="replace").strip().splitlines()[-5:])
+        msg = f"sam deploy failed; its log is {paths.relative(log)} and ends with:\n{last}"
+        raise UserError(msg)
+
+
+def _stage(stage: Path) -> Path:
+    """A copy of what ships, with the one file that the emulator needs beside it."""
+    shutil.rmtree(stage, ignore_errors=True)
+    stage.mkdir(parents=True)
+    for name in _SHIPPED:
+        shipped = paths.ROOT / name
+        if shipped.is_dir():
+            shutil.copytree(shipped, stage / name, ignore=shutil.ignore_patterns("__pycache__"))
+        else:
+            shutil.copy2(shipped, stage / name)
+    bootstrap = stage / "functions" / "bootstrap"
+    bootstrap.write_text(_BOOTSTRAP)
+    bootstrap.chmod(0o755)
+    return stage

@@ -1,0 +1,137 @@
+"""The AWS emulator as a process of ours: started on loopback, stopped with all it started."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Final
+from urllib.error import URLError
+from urllib.request import urlopen
+
+from lockstep import paths
+from lockstep.errors import UserError
+
+HOST: Final = "127.0.0.1"
+REGION: Final = "us-east-1"
+# Any will do, but tools insist on some, and must not find the user's own.
+CREDENTIALS: Final = {
+    "AWS_ACCESS_KEY_ID": "test",
+    "AWS_SECRET_ACCESS_KEY": "test",
+    "AWS_DEFAULT_REGION": REGION,
+}
+# Without a cap each of a hundred uploads gets a process of its own.
+_LAMBDA_CONCURRENCY: Final = 16
+_START_SECONDS: Final = 60
+_STOP_SECONDS: Final = 15
+
+
+def environment(endpoint_url: str) -> dict[str, str]:
+    """An environment for AWS tools that reaches the emulator, and nothing of the user's own AWS set-up."""
+    ours = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+    nowhere = {"AWS_CONFIG_FILE": os.devnull, "AWS_SHARED_CREDENTIALS_FILE": os.devnull}
+    return ours | CREDENTIALS | nowhere | {"AWS_ENDPOINT_URL": endpoint_url}
+
+
+@contextmanager
+def running(directory: Path, *, port: int | None = None, keep: bool = False) -> Iterator[str]:
+    """Run the emulator and yield its endpoint URL; leave no process behind, however the block ends.
+
+    Args:
+        directory: where its log and its state go.
+        port: a loopback port; a free one if None or taken.
+        keep: whether state is read at the start and saved at the end.
+
+    Raises: UserError when it does not start; the message names its log.
+    """
+    directory.mkdir(parents=True, exist_ok=True)
+    log = directory / "emulator.log"
+    endpoint_url = f"http://{HOST}:{_free_port(port)}"
+    with log.open("wb") as out:
+        process = subprocess.Popen(
+            [paths.EMULATOR],
+            env=environment(endpoint_url) | _settings(endpoint_url, directory, keep=keep),
+            stdin=subprocess.DEVNULL,
+            stdout=out,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,  # Ctrl-C is for us: we stop it, after what still needs it
+        )
+        try:
+            _wait_until_healthy(process, endpoint_url, log)
+            yield endpoint_url
+        finally:
+            _stop(process)
+
+
+def answers(endpoint_url: str) -> bool:
+    """Whether an emulator is up at this address."""
+    with suppress(URLError, OSError), urlopen(f"{endpoint_url}/_localstack/health", timeout=2):  # noqa: S310
+        return True
+    return False
+
+
+def _settings(endpoint_url: str, directory: Path, *, keep: bool) -> dict[str, str]:
+    """The emulator's settings; AWS_ENDPOINT_URL among its own variables is what its Lambda functions get."""
+    temporary = directory / "tmp"
+    temporary.mkdir(exist_ok=True)
+    settings = {
+        "BIND_HOST": HOST,
+        "GATEWAY_PORT": endpoint_url.rpartition(":")[2],
+        "LAMBDA_ACCOUNT_CONCURRENCY": str(_LAMBDA_CONCURRENCY),
+        "LAMBDA_WARM_TTL_SECONDS": "60",
+        "IOT_MTLS_ENABLED": "0",
+        "SFTP_ENABLED": "0",
+        "TMPDIR": str(temporary),
+        "LOCKSTEP_PYTHON": sys.executable,
+    }
+    if keep:
+        state = directory / "state"
+        settings |= {
+            "PERSIST_STATE": "1",
+            "S3_PERSIST": "1",
+            "STATE_DIR": str(state),
+            "S3_DATA_DIR": str(state / "s3"),
+        }
+    return settings
+
+
+def _free_port(wanted: int | None) -> int:
+    for port in (wanted or 0, 0):
+        with socket.socket() as probe, suppress(OSError):
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind((HOST, port))
+            free: int = probe.getsockname()[1]
+            return free
+    msg = f"no free port on {HOST}"
+    raise UserError(msg)
+
+
+def _wait_until_healthy(process: subprocess.Popen[bytes], endpoint_url: str, log: Path) -> None:
+    deadline = time.monotonic() + _START_SECONDS
+    while time.monotonic() < deadline and process.poll() is None:
+        if answers(endpoint_url):
+            return
+        time.sleep(0.1)
+    what = "ended at once" if process.poll() is not None else f"did not answer within {_START_SECONDS} s"
+    msg = f"the emulator {what}; its log is {paths.relative(log)}"
+    raise UserError(msg)
+
+
+def _stop(process: subprocess.Popen[bytes]) -> None:
+    """Ask it to save and end; then end what is left of its process group, its Lambda functions among them."""
+    handler = signal.signal(signal.SIGINT, signal.SIG_IGN)  # a second Ctrl-C must not leave half of it behind
+    try:
+        process.terminate()
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(_STOP_SECONDS)
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+    finally:
+        signal.signal(signal.SIGINT, handler)

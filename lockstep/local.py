@@ -1,0 +1,79 @@
+"""The stack on this machine: emulator and deployment together, and where a running one is found."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Final
+
+import boto3
+
+from lockstep import emulator, paths
+from lockstep.deployment import STACK_NAME, deploy
+from lockstep.errors import UserError
+from lockstep.stack import Stack
+
+_UP: Final = paths.LOCAL / "up"
+_RECORD: Final = _UP / "endpoint.json"
+
+
+@contextmanager
+def temporary_stack(directory: Path = paths.LOCAL / "run") -> Iterator[Stack]:
+    """A new stack without any state, gone when the block ends."""
+    shutil.rmtree(directory, ignore_errors=True)
+    with emulator.running(directory) as endpoint_url:
+        deploy(endpoint_url, directory)
+        yield connect(endpoint_url)
+
+
+@contextmanager
+def kept_stack() -> Iterator[Stack]:
+    """The stack of `lockstep up`: its state is kept from one time to the next, and other commands find it.
+
+    Raises: UserError when it is up already.
+    """
+    if (already := running_stack_endpoint()) is not None:
+        msg = f"the local stack is up already, at {already}"
+        raise UserError(msg)
+    with emulator.running(_UP, port=_last_port(), keep=True) as endpoint_url:
+        deploy(endpoint_url, _UP)
+        _RECORD.write_text(json.dumps({"endpoint_url": endpoint_url}))
+        yield connect(endpoint_url)
+
+
+def running_stack_endpoint() -> str | None:
+    """Where `lockstep up` runs now; None if it does not."""
+    try:
+        endpoint_url: str = json.loads(_RECORD.read_text())["endpoint_url"]
+    except (OSError, ValueError, KeyError):
+        return None
+    return endpoint_url if emulator.answers(endpoint_url) else None
+
+
+def running_stack() -> Stack:
+    """The stack of `lockstep up`. Raises: UserError when it does not run."""
+    endpoint_url = running_stack_endpoint()
+    if endpoint_url is None:
+        msg = "no local stack is running: start one with `make up`, or name a deployed one with --stack-name"
+        raise UserError(msg)
+    return connect(endpoint_url)
+
+
+def connect(endpoint_url: str) -> Stack:
+    """The stack on the emulator at this address. Raises: UserError."""
+    session = boto3.Session(
+        aws_access_key_id=emulator.CREDENTIALS["AWS_ACCESS_KEY_ID"],
+        aws_secret_access_key=emulator.CREDENTIALS["AWS_SECRET_ACCESS_KEY"],
+        region_name=emulator.REGION,
+    )
+    return Stack.open(STACK_NAME, session, endpoint_url)
+
+
+def _last_port() -> int | None:
+    """The port of the last time, so that what the user has typed or bookmarked stays right."""
+    with suppress(OSError, ValueError, KeyError):
+        return int(json.loads(_RECORD.read_text())["endpoint_url"].rpartition(":")[2])
+    return None

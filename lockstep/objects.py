@@ -1,0 +1,69 @@
+"""Objects put and removed by hand, and the executions that follow from it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from boto3.exceptions import S3UploadFailedError
+from botocore.exceptions import BotoCoreError, ClientError
+
+from lockstep.errors import UserError
+from lockstep.executions import Execution
+from lockstep.stack import Stack
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3.type_defs import ObjectTypeDef
+
+
+def put(stack: Stack, file: Path, key: str) -> None:
+    """Upload a file to the input bucket. Raises: UserError."""
+    try:
+        stack.s3.upload_file(str(file), stack.input_bucket, key)
+    except (S3UploadFailedError, ClientError, BotoCoreError, OSError) as error:
+        msg = f"{file}: {error}"
+        raise UserError(msg) from error
+
+
+def remove(stack: Stack, key: str) -> None:
+    """Delete an object of the input bucket. Raises: UserError when there is none of that key."""
+    try:
+        stack.s3.head_object(Bucket=stack.input_bucket, Key=key)
+        stack.s3.delete_object(Bucket=stack.input_bucket, Key=key)
+    except ClientError as error:
+        if error.response["Error"]["Code"] == "404":
+            msg = f"there is no object {key!r} in the input bucket {stack.input_bucket}"
+            raise UserError(msg) from None
+        msg = f"{key}: {error}"
+        raise UserError(msg) from error
+
+
+def each_ended(keys: Sequence[str]) -> Callable[[Sequence[Execution]], bool]:
+    """Whether there is an execution for each key, as often as it is in `keys`, and all of these have ended."""
+
+    def is_done(executions: Sequence[Execution]) -> bool:
+        ended = [each.key for each in executions if each.outcome.is_final]
+        return all(ended.count(key) >= keys.count(key) for key in keys)
+
+    return is_done
+
+
+def listing(stack: Stack, bucket: str, prefix: str = "") -> list[ObjectTypeDef]:
+    """All objects of a bucket below a prefix."""
+    pages = stack.s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
+    return [each for page in pages for each in page.get("Contents", [])]
+
+
+def out_of_step(stack: Stack, prefix: str = "") -> list[str]:
+    """Keys whose output is missing, is left over, or was made from an input that is not the present one."""
+    inputs = {each["Key"] for each in listing(stack, stack.input_bucket, prefix)}
+    outputs = {each["Key"] for each in listing(stack, stack.output_bucket, prefix)}
+    outdated = {key for key in inputs & outputs if not _is_made_from_present_input(stack, key)}
+    return sorted((inputs ^ outputs) | outdated)
+
+
+def _is_made_from_present_input(stack: Stack, key: str) -> bool:
+    made_from = stack.s3.head_object(Bucket=stack.output_bucket, Key=key)["Metadata"].get("source-tag", "")
+    etag = stack.s3.head_object(Bucket=stack.input_bucket, Key=key)["ETag"].strip('"')
+    return made_from.partition("@")[0] == etag

@@ -1,0 +1,19 @@
+"""Where things are in the checkout; everything that is made goes below build/."""
+
+from pathlib import Path
+from typing import Final
+
+ROOT: Final = Path(__file__).resolve().parent.parent
+BUILD: Final = ROOT / "build"
+SAMPLES: Final = ROOT / "samples"
+RUN: Final = BUILD / "run"
+LOCAL: Final = BUILD / "local"
+
+# The environments that `make setup` installs.
+EMULATOR: Final = ROOT / ".tools" / "emulator" / "bin" / "ministack"
+SAM: Final = ROOT / ".tools" / "sam" / "bin" / "sam"
+
+
+def relative(path: Path) -> str:
+    """The path as one types it from the checkout."""
+    return str(path.relative_to(ROOT))

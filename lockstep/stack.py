@@ -1,0 +1,104 @@
+"""A deployed stack, on AWS or on the emulator: its names and its clients."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+
+from lockstep.errors import UserError
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_s3 import S3Client
+    from mypy_boto3_stepfunctions import SFNClient
+
+_CLIENT = Config(retries={"mode": "standard", "max_attempts": 5}, connect_timeout=5)
+
+
+@dataclass(frozen=True)
+class Stack:
+    """A stack made from template.yaml.
+
+    Attributes:
+        endpoint_url: None on AWS.
+    """
+
+    name: str
+    session: boto3.Session
+    endpoint_url: str | None
+    input_bucket: str
+    output_bucket: str
+    lock_table: str
+    state_machine_arn: str
+
+    @classmethod
+    def open(cls, name: str, session: boto3.Session, endpoint_url: str | None = None) -> Stack:
+        """Read the names from the stack's outputs.
+
+        Raises: UserError when there is no such stack, or AWS cannot be reached or refuses.
+        """
+        try:
+            cloudformation = session.client("cloudformation", endpoint_url=endpoint_url, config=_CLIENT)
+            found = cloudformation.describe_stacks(StackName=name)["Stacks"][0].get("Outputs", [])
+        except (ClientError, BotoCoreError) as error:
+            msg = f"stack {name!r}: {error}"
+            raise UserError(msg) from error
+        outputs = {each["OutputKey"]: each["OutputValue"] for each in found}
+        try:
+            return cls(
+                name,
+                session,
+                endpoint_url,
+                input_bucket=outputs["InputBucketName"],
+                output_bucket=outputs["OutputBucketName"],
+                lock_table=outputs["LockTableName"],
+                state_machine_arn=outputs["StateMachineArn"],
+            )
+        except KeyError as error:
+            msg = f"stack {name!r} is no Lockstep stack, or not fully deployed: it has no output {error}"
+            raise UserError(msg) from None
+
+    @classmethod
+    def on_aws(cls, name: str, profile: str | None, region: str | None) -> Stack:
+        """A stack on AWS, by the usual AWS environment. Raises: UserError."""
+        try:
+            return cls.open(name, boto3.Session(profile_name=profile, region_name=region))
+        except BotoCoreError as error:  # no such profile
+            raise UserError(str(error)) from error
+
+    @property
+    def names(self) -> dict[str, str]:
+        """What the stack's resources are called."""
+        return {
+            "input_bucket": self.input_bucket,
+            "output_bucket": self.output_bucket,
+            "lock_table": self.lock_table,
+            "state_machine": self.state_machine_arn,
+        }
+
+    @property
+    def is_local(self) -> bool:
+        """Whether it runs on an emulator."""
+        return self.endpoint_url is not None
+
+    @property
+    def where(self) -> str:
+        """For people: which AWS this is."""
+        return self.endpoint_url or f"AWS {self.session.region_name}"
+
+    @cached_property
+    def s3(self) -> S3Client:
+        return self.session.client("s3", endpoint_url=self.endpoint_url, config=_CLIENT)
+
+    @cached_property
+    def stepfunctions(self) -> SFNClient:
+        return self.session.client("stepfunctions", endpoint_url=self.endpoint_url, config=_CLIENT)
+
+    @cached_property
+    def dynamodb(self) -> DynamoDBClient:
+        return self.session.client("dynamodb", endpoint_url=self.endpoint_url, config=_CLIENT)

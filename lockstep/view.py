@@ -1,0 +1,152 @@
+"""What people see in the terminal."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Final
+
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.spinner import Spinner
+from rich.table import Table
+from rich.text import Text
+
+from lockstep.emulator import CREDENTIALS
+from lockstep.errors import UserError
+from lockstep.executions import Execution, Follower, Outcome
+from lockstep.stack import Stack
+
+_STYLES: Final = {
+    Outcome.WORKING: "cyan",
+    Outcome.WAITING: "yellow",
+    Outcome.CONVERTED: "green",
+    Outcome.DELETED: "green",
+    Outcome.STALE: "dim",
+    Outcome.SUPERSEDED: "dim",
+    Outcome.FOLDER: "dim",
+    Outcome.REJECTED: "magenta",
+    Outcome.FAILED: "bold red",
+    Outcome.TIMED_OUT: "bold red",
+    Outcome.ABORTED: "bold red",
+}
+
+
+def console(*, for_programs: bool = False) -> Console:
+    """The terminal; standard error where standard output is for a program."""
+    return Console(file=sys.stderr if for_programs else sys.stdout, highlight=False)
+
+
+def table(executions: Iterable[Execution], title: str | None = None) -> Table:
+    """A row an execution: object, event, outcome, states passed, duration."""
+    found = Table(title=title, title_justify="left", box=None, pad_edge=False, header_style="bold")
+    found.add_column("object", overflow="fold")
+    found.add_column("event")
+    found.add_column("outcome", no_wrap=True)
+    found.add_column("states passed", ratio=1)
+    found.add_column("time", justify="right", no_wrap=True)
+    for each in executions:
+        found.add_row(
+            Text(each.key or each.name),
+            Text(each.change),
+            Text(each.outcome.value, _STYLES[each.outcome]),
+            Group(trail(each), Text(each.explanation, "dim")) if each.explanation else trail(each),
+            f"{each.seconds:.1f} s",
+        )
+    return found
+
+
+def trail(execution: Execution) -> Text:
+    """The states in the order they were first entered, with counts; the one it is in stands out."""
+    trail = Text()
+    for state, times in Counter(execution.states).items():
+        if trail:
+            trail.append(" › ", "dim")
+        is_current = not execution.outcome.is_final and state == execution.states[-1]
+        trail.append(state, "bold cyan" if is_current else "")
+        if times > 1:
+            trail.append(f" ×{times}", "yellow")
+    return trail
+
+
+def line(execution: Execution) -> Text:
+    """An execution that has ended, as one line."""
+    style = _STYLES[execution.outcome]
+    text = Text.assemble(
+        (f"{execution.started.astimezone():%H:%M:%S}  ", "dim"),
+        (f"{execution.outcome.value:<10}  ", style),
+        f"{execution.key or execution.name}  ",
+        (f"{execution.change}, {execution.seconds:.1f} s", "dim"),
+    )
+    if execution.explanation:
+        text.append(f"\n          {execution.explanation}", style)
+    return text
+
+
+def follow(
+    follower: Follower,
+    console: Console,
+    is_done: Callable[[Sequence[Execution]], bool],
+    *,
+    seconds: float,
+) -> list[Execution]:
+    """Show the executions going from state to state until `is_done` says so, and return them.
+
+    Raises: UserError when that takes longer than `seconds`.
+    """
+    deadline = time.monotonic() + seconds
+    with Live(console=console, transient=True, refresh_per_second=10) as live:
+        while True:
+            follower.poll()
+            executions = list(follower.executions.values())
+            live.update(table(executions) if executions else waiting_for("the first event"))
+            if is_done(executions):
+                return executions
+            if time.monotonic() > deadline:
+                msg = f"not done after {seconds:.0f} s: {_progress(executions)}"
+                raise UserError(msg)
+            time.sleep(follower.interval_seconds)
+
+
+def stream(follower: Follower, console: Console, on_end: Callable[[Execution], None]) -> None:
+    """Show executions as they happen until interrupted: those that end as lines, those at work below them."""
+    with Live(console=console, transient=True, refresh_per_second=10) as live:
+        while True:
+            for each in follower.poll():
+                if each.outcome.is_final:
+                    on_end(each)
+            at_work = [each for each in follower.executions.values() if not each.outcome.is_final]
+            live.update(table(at_work) if at_work else waiting_for("events (Ctrl-C ends)"))
+            time.sleep(follower.interval_seconds)
+
+
+def welcome(stack: Stack, console: Console) -> None:
+    """Where the stack is, and what to try."""
+    console.print(Text.assemble(("up: ", "bold green"), f"stack {stack.name} on {stack.where}"))
+    for name, value in stack.names.items():
+        console.print(f"  {name.replace('_', ' '):<14} {value}", style="dim", soft_wrap=True)
+    sample = "samples/rocket.jpg"
+    lockstep = ".venv/bin/lockstep"
+    if stack.endpoint_url is None:
+        return
+    variables = " ".join(f"{name}={value}" for name, value in CREDENTIALS.items())
+    console.print("try, in another terminal:", style="bold")
+    for each in (
+        f"{lockstep} put {sample}",
+        f"{lockstep} rm {Path(sample).name}",
+        f"{variables} aws --endpoint-url {stack.endpoint_url} s3 cp {sample} s3://{stack.input_bucket}/",
+    ):
+        console.print(f"  {each}", soft_wrap=True)
+
+
+def waiting_for(what: str) -> RenderableType:
+    """A sign that nothing is wrong when nothing moves."""
+    return Spinner("dots", Text(f"waiting for {what}", "dim"))
+
+
+def _progress(executions: Sequence[Execution]) -> str:
+    counts = Counter(each.outcome.value for each in executions)
+    return ", ".join(f"{times} {outcome}" for outcome, times in counts.items()) or "no execution has started"
