@@ -33,7 +33,8 @@ build: $(SAM) ## what `make deploy` uploads, in .aws-sam/build (needs Python 3.1
 	if [ -z "$$home" ]; then \
 	  echo "make build: needs Python 3.13, the version the functions run on. Install it, or name it: PYTHON313=/path/to/python3.13" >&2; \
 	  exit 3; fi; \
-	PATH="$$home/bin:$$PATH" $(OFFLINE) .tools/sam/bin/sam build
+	echo "building with $$home/bin/python3.13"; \
+	PATH="$$home/bin:$$PATH" $(OFFLINE) .tools/sam/bin/sam build $(ARGS)
 
 .PHONY: deploy
 deploy: build ## deploy to your AWS account; asks for what it needs to know
@@ -88,10 +89,9 @@ setup: $(VENV) $(SAM) $(EMULATOR) $(NODE) ## install what is needed, into this f
 	@.tools/uv/bin/python -m pip install --quiet --require-hashes -r requirements/uv.txt
 	@touch $@
 
-# uv leaves an existing environment alone, so each is made anew: a lock file that changed may drop packages.
 define environment
 	@echo "installing $(1)"
-	@$(UV) venv --quiet --clear --python $(PYTHON) $(1)
+	@test -x $(1)/bin/python || $(UV) venv --quiet --python $(PYTHON) $(1)
 	@$(UV) pip sync --quiet --require-hashes --python $(1)/bin/python $(2)
 endef
 

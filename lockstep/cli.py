@@ -6,7 +6,7 @@ import json
 import signal
 import sys
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from functools import wraps
 from pathlib import Path
 from typing import Annotated, Any, Final, NoReturn, ParamSpec
@@ -83,8 +83,8 @@ def run(stack_name: StackName = None, profile: Profile = None, region: Region = 
     screen = view.console(for_programs=as_json)
     with ExitStack() as exits:
         if stack_name is None:
-            with screen.status("starting the embedded AWS and deploying template.yaml to it"):
-                stack = exits.enter_context(local.temporary_stack())
+            with screen.status("") as progress:
+                stack = exits.enter_context(local.temporary_stack(progress.update))
         else:
             stack = Stack.on_aws(stack_name, profile, region)
         screen.print(f"stack {stack.name} on {stack.where}", style="dim")
@@ -101,8 +101,8 @@ def up(stack_name: StackName = None, profile: Profile = None, region: Region = N
     screen = view.console(for_programs=as_json)
     with ExitStack() as exits:
         if stack_name is None:
-            with screen.status("starting the embedded AWS and deploying template.yaml to it"):
-                stack = exits.enter_context(local.kept_stack())
+            with screen.status("") as progress:
+                stack = exits.enter_context(local.kept_stack(progress.update))
         else:
             stack = Stack.on_aws(stack_name, profile, region)
         view.welcome(stack, screen)
@@ -113,7 +113,10 @@ def up(stack_name: StackName = None, profile: Profile = None, region: Region = N
             else:
                 screen.print(view.line(execution))
 
-        view.stream(Follower(stack), screen, show)
+        with suppress(KeyboardInterrupt):  # the usual way to end it
+            view.stream(Follower(stack), screen, show)
+        if stack.is_local:
+            screen.print("stopping; objects and executions are kept for the next time", style="dim")
 
 
 @command

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
@@ -13,15 +15,24 @@ from lockstep import paths
 from lockstep.emulator import CREDENTIALS, REGION, environment
 from lockstep.errors import UserError
 
+Say = Callable[[str], None]
+
 STACK_NAME: Final = "lockstep"
 _ARTIFACTS: Final = "lockstep-artifacts"
 _SHIPPED: Final = ("functions", "statemachine", "template.yaml")
+# It asks every 5 s by default, out of respect for AWS.
+_SAM_SETTINGS: Final = {"SAM_CLI_TELEMETRY": "0", "SAM_CLI_POLL_DELAY": "0.3"}
 # The emulator runs `provided` functions by this file, so AWS's own runtime client can do what it does on Lambda.
 _BOOTSTRAP: Final = '#!/bin/sh\nexec "$LOCKSTEP_PYTHON" -m awslambdaric "$_HANDLER"\n'
 
 
-def deploy(endpoint_url: str, directory: Path) -> None:
+def deploy(endpoint_url: str, directory: Path, say: Say) -> None:
     """Deploy the stack, or update it. Nothing is changed but the Lambda runtime, by the template's own parameter.
+
+    Args:
+        endpoint_url: of the emulator.
+        directory: where the log goes, and the copy that is deployed.
+        say: told how far it is.
 
     Raises: UserError when SAM CLI fails; the message has its last lines and names its log.
     """
@@ -40,17 +51,25 @@ def deploy(endpoint_url: str, directory: Path) -> None:
         *("--no-confirm-changeset", "--no-fail-on-empty-changeset", "--no-progressbar"),
         *("--parameter-overrides", "LambdaRuntime=provided.al2023"),
     ]
-    with log.open("wb") as out:
-        done = subprocess.run(
+    with (
+        log.open("wb") as out,
+        subprocess.Popen(
             command,
             cwd=stage,
-            env=environment(endpoint_url) | {"SAM_CLI_TELEMETRY": "0"},
+            env=environment(endpoint_url) | _SAM_SETTINGS,
             stdin=subprocess.DEVNULL,
             stdout=out,
             stderr=subprocess.STDOUT,
-            check=False,
-        )
-    if done.returncode:
+        ) as sam,
+    ):
+        try:
+            while sam.poll() is None:
+                done = log.read_text(errors="replace").count("_COMPLETE ")
+                say(f"deploying template.yaml with SAM CLI{f', {done} resources' if done else ''}")
+                time.sleep(0.1)
+        finally:
+            sam.kill()  # nothing where it has ended
+    if sam.returncode:
         last = "\n".join(log.read_text(errors="replace").strip().splitlines()[-5:])
         msg = f"sam deploy failed; its log is {paths.relative(log)} and ends with:\n{last}"
         raise UserError(msg)

@@ -12,7 +12,7 @@ from typing import Final
 import boto3
 
 from lockstep import emulator, paths
-from lockstep.deployment import STACK_NAME, deploy
+from lockstep.deployment import STACK_NAME, Say, deploy
 from lockstep.errors import UserError
 from lockstep.stack import Stack
 
@@ -21,16 +21,15 @@ _RECORD: Final = _UP / "endpoint.json"
 
 
 @contextmanager
-def temporary_stack(directory: Path = paths.LOCAL / "run") -> Iterator[Stack]:
+def temporary_stack(say: Say, directory: Path = paths.LOCAL / "run") -> Iterator[Stack]:
     """A new stack without any state, gone when the block ends."""
     shutil.rmtree(directory, ignore_errors=True)
-    with emulator.running(directory) as endpoint_url:
-        deploy(endpoint_url, directory)
-        yield connect(endpoint_url)
+    with _stack(say, directory) as stack:
+        yield stack
 
 
 @contextmanager
-def kept_stack() -> Iterator[Stack]:
+def kept_stack(say: Say) -> Iterator[Stack]:
     """The stack of `lockstep up`: its state is kept from one time to the next, and other commands find it.
 
     Raises: UserError when it is up already.
@@ -38,9 +37,16 @@ def kept_stack() -> Iterator[Stack]:
     if (already := running_stack_endpoint()) is not None:
         msg = f"the local stack is up already, at {already}"
         raise UserError(msg)
-    with emulator.running(_UP, port=_last_port(), keep=True) as endpoint_url:
-        deploy(endpoint_url, _UP)
-        _RECORD.write_text(json.dumps({"endpoint_url": endpoint_url}))
+    with _stack(say, _UP, port=_last_port(), keep=True) as stack:
+        _RECORD.write_text(json.dumps({"endpoint_url": stack.endpoint_url}))
+        yield stack
+
+
+@contextmanager
+def _stack(say: Say, directory: Path, *, port: int | None = None, keep: bool = False) -> Iterator[Stack]:
+    say("starting the embedded AWS")
+    with emulator.running(directory, port=port, keep=keep) as endpoint_url:
+        deploy(endpoint_url, directory, say)
         yield connect(endpoint_url)
 
 

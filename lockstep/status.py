@@ -62,6 +62,8 @@ class Status:
     def render(self) -> RenderableType:
         """For people."""
         names = Table.grid(padding=(0, 2))
+        names.add_column(no_wrap=True)
+        names.add_column(overflow="fold")
         names.add_row("stack", f"{self.stack.name} on {self.stack.where}")
         for name, value in self.stack.names.items():
             names.add_row(name.replace("_", " "), value)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -40,9 +40,9 @@ def console(*, for_programs: bool = False) -> Console:
     return Console(file=sys.stderr if for_programs else sys.stdout, highlight=False)
 
 
-def table(executions: Iterable[Execution], title: str | None = None) -> Table:
-    """A row an execution: object, event, outcome, states passed, duration."""
-    found = Table(title=title, title_justify="left", box=None, pad_edge=False, header_style="bold")
+def table(executions: Sequence[Execution]) -> RenderableType:
+    """A row an execution: object, event, outcome, states passed, duration. Below them, what needs explaining."""
+    found = Table(box=None, pad_edge=False, header_style="bold")
     found.add_column("object", overflow="fold")
     found.add_column("event")
     found.add_column("outcome", no_wrap=True)
@@ -53,10 +53,15 @@ def table(executions: Iterable[Execution], title: str | None = None) -> Table:
             Text(each.key or each.name),
             Text(each.change),
             Text(each.outcome.value, _STYLES[each.outcome]),
-            Group(trail(each), Text(each.explanation, "dim")) if each.explanation else trail(each),
+            trail(each),
             f"{each.seconds:.1f} s",
         )
-    return found
+    return Group(found, *(_explanation(each) for each in executions if each.explanation))
+
+
+def _explanation(execution: Execution) -> Text:
+    name = execution.key or execution.name
+    return Text(f"{name} {execution.outcome.value}: {execution.explanation}", _STYLES[execution.outcome])
 
 
 def trail(execution: Execution) -> Text:
@@ -82,7 +87,7 @@ def line(execution: Execution) -> Text:
         (f"{execution.change}, {execution.seconds:.1f} s", "dim"),
     )
     if execution.explanation:
-        text.append(f"\n          {execution.explanation}", style)
+        text.append(f"\n          {execution.explanation}", "dim")
     return text
 
 

@@ -1,0 +1,124 @@
+"""The command as one types it: exit codes, files left, state kept, and no process left behind."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import psutil
+import pytest
+
+from lockstep import paths
+
+LOCKSTEP = str(Path(sys.executable).parent / "lockstep")
+DEADLINE_SECONDS = 90
+
+
+def test_run_shows_photos_turning_gray_and_leaves_photos_and_histories() -> None:
+    done = subprocess.run([LOCKSTEP, "run", "--json"], capture_output=True, text=True, check=False)
+
+    assert done.returncode == 0, done.stderr
+    executions = json.loads(done.stdout)
+    assert [each["outcome"] for each in executions] == ["converted"] * 4 + ["deleted"]
+    left = {str(each.relative_to(paths.RUN)) for each in paths.RUN.rglob("*") if each.is_file()}
+    assert {"1-uploaded/astronaut.png", "2-overwritten/rocket.jpg", "3-deleted/rocket.jpg", "summary.json"} <= left
+    assert "3-deleted/astronaut.png" not in left
+    assert len([each for each in left if each.startswith("histories/")]) == len(executions)
+
+
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("moment", ["emulator.log", "sam-deploy.log", "tmp/*/*/bootstrap"])
+def test_run_leaves_no_process_behind_when_interrupted(moment: str, how: signal.Signals, tmp_path: Path) -> None:
+    """As the emulator starts, as SAM CLI deploys, and as the functions work."""
+    with started("run", build=tmp_path) as run:
+        wait_until(lambda: any((tmp_path / "local" / "run").glob(moment)), moment)
+        me = psutil.Process(run.pid)
+        family = [me, *me.children(recursive=True)]
+        assert len(family) > 1
+
+        run.send_signal(how)
+
+        assert run.wait(DEADLINE_SECONDS) == 130
+    assert not [each for each in family if is_alive(each)]
+
+
+def test_up_keeps_objects_and_executions_from_one_time_to_the_next(tmp_path: Path) -> None:
+    key = "kept photo.jpg"
+
+    with started("up", build=tmp_path) as up:
+        wait_until(is_up(tmp_path), "the local stack is up")
+        put = lockstep("put", str(paths.SAMPLES / "rocket.jpg"), "--key", key, build=tmp_path)
+        assert [each["outcome"] for each in json.loads(put.stdout)] == ["converted"]
+        up.send_signal(signal.SIGINT)
+        assert up.wait(DEADLINE_SECONDS) == 0
+
+    with started("up", build=tmp_path) as up:
+        wait_until(is_up(tmp_path), "the local stack is up again")
+        status = json.loads(lockstep("status", build=tmp_path).stdout)
+        assert [each["key"] for each in status["latest_executions"]] == [key]
+        assert status["locks_held"] == []
+        rm = lockstep("rm", key, build=tmp_path)
+        assert [each["outcome"] for each in json.loads(rm.stdout)] == ["deleted"]
+
+
+def test_a_rejected_file_shows_in_the_exit_code(tmp_path: Path) -> None:
+    no_image = tmp_path / "notes.txt"
+    no_image.write_text("no image")
+
+    with started("up", build=tmp_path):
+        wait_until(is_up(tmp_path), "the local stack is up")
+        put = lockstep("put", str(no_image), build=tmp_path)
+
+    assert put.returncode == 1
+    assert [each["outcome"] for each in json.loads(put.stdout)] == ["rejected"]
+
+
+def lockstep(*arguments: str, build: Path) -> subprocess.CompletedProcess[str]:
+    """Run a command to its end, with JSON for its output."""
+    return subprocess.run(
+        [LOCKSTEP, *arguments, "--json"],
+        env=os.environ | {"LOCKSTEP_BUILD": str(build)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@contextmanager
+def started(command: str, *, build: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """Start a command that goes on; interrupted at the end of the block, if it is still there."""
+    with (build / "output").open("wb") as output:
+        process = subprocess.Popen(
+            [LOCKSTEP, command], env=os.environ | {"LOCKSTEP_BUILD": str(build)}, stdout=output, stderr=output
+        )
+        try:
+            yield process
+        finally:
+            process.send_signal(signal.SIGINT)
+            process.wait(DEADLINE_SECONDS)
+
+
+def is_alive(process: psutil.Process) -> bool:
+    """A zombie has ended; it is init's to clear away."""
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
+def is_up(build: Path) -> Callable[[], bool]:
+    return lambda: "in another terminal" in (build / "output").read_text()
+
+
+def wait_until(done: Callable[[], bool], what: str) -> None:
+    deadline = time.monotonic() + DEADLINE_SECONDS
+    while not done():
+        assert time.monotonic() < deadline, f"not within {DEADLINE_SECONDS} s: {what}"
+        time.sleep(0.05)
