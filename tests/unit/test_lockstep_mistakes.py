@@ -1,0 +1,66 @@
+"""A user's mistake ends as one message that says what to do, and exit code 2; never as a stack trace."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, NoReturn
+
+import pytest
+from botocore.client import BaseClient
+from botocore.exceptions import ClientError
+from typer.testing import CliRunner, Result
+
+from lockstep import local
+from lockstep.cli import app
+
+
+@pytest.fixture(autouse=True)
+def no_local_stack(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(local, "running_stack_endpoint", lambda: None)
+    for name in ("AWS_PROFILE", "AWS_REGION", "AWS_DEFAULT_REGION", "LOCKSTEP_STACK_NAME"):
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.mark.parametrize("command", [["status"], ["rm", "key"], ["put", __file__]])
+def test_without_a_local_stack_commands_say_how_to_start_one(command: list[str]) -> None:
+    result = lockstep(*command)
+
+    assert "make up" in result.output
+    assert "--stack-name" in result.output
+
+
+def test_without_a_local_stack_a_profile_alone_does_not_reach_aws(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody deletes on AWS what was meant to be deleted on this machine."""
+    monkeypatch.setenv("AWS_PROFILE", "production")
+
+    assert "no local stack is running" in lockstep("rm", "key").output
+
+
+def test_a_stack_that_does_not_exist_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    answer: Any = {"Error": {"Code": "ValidationError", "Message": "Stack does not exist"}}
+
+    def refuse(*_: object) -> NoReturn:
+        raise ClientError(answer, "DescribeStacks")
+
+    monkeypatch.setattr(BaseClient, "_make_api_call", refuse)
+
+    assert "no-such-stack" in lockstep("status", "--stack-name", "no-such-stack", "--region", "eu-west-1").output
+
+
+def test_a_missing_region_is_named() -> None:
+    assert "region" in lockstep("status", "--stack-name", "any").output
+
+
+def test_a_profile_that_does_not_exist_is_named() -> None:
+    assert "no-such-profile" in lockstep("status", "--stack-name", "any", "--profile", "no-such-profile").output
+
+
+def test_a_file_that_does_not_exist_is_named(tmp_path: Path) -> None:
+    assert "missing.jpg" in lockstep("put", str(tmp_path / "missing.jpg")).output.replace("\n", "")
+
+
+def lockstep(*arguments: str) -> Result:
+    result = CliRunner().invoke(app, arguments)
+    assert result.exit_code == 2, result.output
+    assert "Traceback" not in result.output
+    return result
