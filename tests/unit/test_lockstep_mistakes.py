@@ -19,6 +19,9 @@ def no_local_stack(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(local, "running_stack_endpoint", lambda: None)
     for name in ("AWS_PROFILE", "AWS_REGION", "AWS_DEFAULT_REGION", "LOCKSTEP_STACK_NAME"):
         monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
+    monkeypatch.setenv("AWS_CONFIG_FILE", "/dev/null")
 
 
 @pytest.mark.parametrize("command", [["status"], ["rm", "key"], ["put", __file__]])
