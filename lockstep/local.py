@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -44,6 +45,9 @@ def kept_stack(say: Say) -> Iterator[Stack]:
 
 @contextmanager
 def _stack(say: Say, directory: Path, *, port: int | None = None, keep: bool = False) -> Iterator[Stack]:
+    if sys.platform != "linux":
+        msg = "the local stack needs Linux, in a container or a virtual machine: AWS's own Lambda runtime client does"
+        raise UserError(msg)
     say("starting the embedded AWS")
     with emulator.running(directory, port=port, keep=keep) as endpoint_url:
         deploy(endpoint_url, directory, say)
