@@ -9,6 +9,8 @@ SAM := .tools/sam/.synced
 EMULATOR := .tools/emulator/.synced
 NODE := node_modules/.package-lock.json
 BIN := .venv/bin
+# Behind a company's proxy the system knows its certificate; uv asks it only when told.
+export UV_SYSTEM_CERTS := 1
 # Nothing here talks to AWS; the tools want a region all the same.
 OFFLINE := AWS_DEFAULT_REGION=us-east-1 SAM_CLI_TELEMETRY=0
 
@@ -91,7 +93,7 @@ setup: $(VENV) $(SAM) $(EMULATOR) $(NODE) ## install what is needed, into this f
 
 define environment
 	@echo "installing $(1)"
-	@test -x $(1)/bin/python || $(UV) venv --quiet --python $(PYTHON) $(1)
+	@test -x $(1)/bin/python || $(UV) venv --quiet --clear --python $(PYTHON) $(1)
 	@$(UV) pip sync --quiet --require-hashes --python $(1)/bin/python $(2)
 endef
 

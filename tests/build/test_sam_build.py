@@ -1,0 +1,203 @@
+"""What `make build` makes is what runs on Lambda: the right code, for the right processor, and nothing else."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from tests.build.shipped import FUNCTIONS, ROOT, load_template
+
+ELF_MACHINES: Final = {"arm64": 183, "x86_64": 62}  # e_machine: EM_AARCH64, EM_X86_64
+THIS_MACHINE: Final = {"aarch64": "arm64", "x86_64": "x86_64"}.get(platform.machine())
+LAMBDA_BRINGS: Final = ("boto3", "botocore", "dateutil", "jmespath", "s3transfer", "six", "urllib3")
+
+# Runs under the functions' own Python, without environment variables: a handler reads none when it is imported.
+START_HANDLER: Final = """
+import importlib, json, sys
+artifact, runtime, module, function = sys.argv[1:]
+sys.path[:0] = [artifact, runtime]
+assert callable(getattr(importlib.import_module(module), function))
+print(json.dumps(sorted({name.partition(".")[0] for name in sys.modules})))
+"""
+CONVERT: Final = """
+import pathlib, sys
+artifact, photo = sys.argv[1:]
+sys.path.insert(0, artifact)
+from objectlock.images import to_grayscale
+print(to_grayscale(pathlib.Path(photo).read_bytes()).content_type)
+"""
+
+
+@dataclass(frozen=True)
+class Build:
+    """One finished build.
+
+    Attributes:
+        python: the interpreter it was made with.
+        touched: sources that it changed.
+    """
+
+    folder: Path
+    architecture: str
+    python: str
+    touched: set[Path]
+
+
+def sources() -> dict[Path, bytes]:
+    folders = [ROOT / "functions", ROOT / "statemachine"]
+    files = [ROOT / "template.yaml", ROOT / "samconfig.toml", *(path for each in folders for path in each.rglob("*"))]
+    return {path: path.read_bytes() for path in files if path.is_file() and "__pycache__" not in path.parts}
+
+
+def build(folder: Path, architecture: str, *arguments: str) -> Build:
+    before = sources()
+    made = subprocess.run(
+        ["make", "--no-print-directory", "build", f"ARGS={shlex.join(arguments)}"],
+        cwd=ROOT,
+        # without the options of a make that runs these tests
+        env={name: value for name, value in os.environ.items() if name not in {"MAKEFLAGS", "MAKELEVEL", "MFLAGS"}},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    unavailable = re.search("make build: needs Python 3.13.*", made.stderr)
+    if made.returncode and unavailable:
+        pytest.skip(unavailable[0])
+    assert made.returncode == 0, made.stdout + made.stderr
+    python = re.search("building with (.*)", made.stdout)
+    assert python, made.stdout
+    after = sources()
+    touched = {path for path in before.keys() | after.keys() if before.get(path) != after.get(path)}
+    return Build(folder, architecture, python[1], touched)
+
+
+@pytest.fixture(scope="module")
+def builds(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Build]:
+    """By architecture: the build that `make deploy` makes, and one with the other processor in that one line."""
+    elsewhere = tmp_path_factory.mktemp("sam")
+    shipped = (ROOT / "template.yaml").read_text("utf-8")
+    assert shipped.count("Architectures: [arm64]") == 1
+    template = elsewhere / "template.yaml"
+    template.write_text(shipped.replace("Architectures: [arm64]", "Architectures: [x86_64]"), "utf-8")
+    (elsewhere / "statemachine").symlink_to(ROOT / "statemachine")
+    other_processor = ("--template-file", str(template), "--base-dir", str(ROOT), "--no-cached")
+    return {
+        "arm64": build(ROOT / ".aws-sam/build", "arm64"),
+        "x86_64": build(elsewhere / "build", "x86_64", *other_processor, "--build-dir", str(elsewhere / "build")),
+    }
+
+
+@pytest.fixture(params=["arm64", "x86_64"])
+def built(builds: dict[str, Build], request: pytest.FixtureRequest) -> Build:
+    return builds[request.param]
+
+
+def test_building_leaves_the_sources_alone(built: Build) -> None:
+    assert not built.touched
+
+
+def test_template_points_at_what_was_built(built: Build) -> None:
+    resources = load_template(built.folder / "template.yaml")["Resources"]
+    for name in FUNCTIONS:
+        assert (built.folder / resources[name]["Properties"]["CodeUri"]) == built.folder / name
+    machine = built.folder / resources["StateMachine"]["Properties"]["DefinitionUri"]
+    assert machine.resolve() == ROOT / "statemachine/lockstep.asl.json"
+
+
+def requirements() -> dict[str, str]:
+    """Name and version of everything in functions/requirements.txt."""
+    return dict(
+        re.findall(r"^([\w.-]+)==([\w.]+)", (ROOT / "functions/requirements.txt").read_text("utf-8"), re.MULTILINE)
+    )
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_artifact_has_its_handler_the_shared_package_and_the_locked_versions(built: Build, name: str) -> None:
+    artifact = built.folder / name
+    module, _, _ = FUNCTIONS[name]["Handler"].rpartition(".")
+    assert (artifact / module.replace(".", "/")).with_suffix(".py").is_file()
+    for source in (ROOT / "functions/objectlock").glob("*.py"):
+        assert (artifact / "objectlock" / source.name).read_bytes() == source.read_bytes()
+    installed = {each.name.removesuffix(".dist-info") for each in artifact.glob("*.dist-info")}
+    assert installed == {f"{name.replace('-', '_')}-{version}" for name, version in requirements().items()}
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_artifact_has_nothing_that_lambda_brings_or_only_tests_need(built: Build, name: str) -> None:
+    artifact = built.folder / name
+    unwanted = {"boto3", "botocore", "s3transfer", "tests", "test", "conftest.py", "bootstrap", "lockstep"}
+    assert not {path for path in artifact.rglob("*") if path.name in unwanted or path.name.startswith("test_")}
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_binaries_are_for_the_processor_they_run_on(built: Build, name: str) -> None:
+    libraries = list((built.folder / name).rglob("*.so*"))
+    assert any(library.name.startswith("_imaging.") for library in libraries)
+    for library in libraries:
+        header = library.read_bytes()[:20]
+        assert header[:4] == b"\x7fELF", library
+        assert int.from_bytes(header[18:20], "little") == ELF_MACHINES[built.architecture], library
+
+
+@pytest.fixture
+def runnable(builds: dict[str, Build]) -> Build:
+    """The build for this machine's own processor."""
+    if sys.platform != "linux" or THIS_MACHINE not in builds:
+        pytest.skip("what was built runs on Linux only, on arm64 or x86_64")
+    return builds[THIS_MACHINE]
+
+
+def run(python: str, script: str, *arguments: str | Path) -> str:
+    done = subprocess.run(
+        [python, "-I", "-B", "-W", "error", "-c", script, *arguments],
+        env={},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()
+
+
+@pytest.fixture(scope="module")
+def lambda_runtime(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The packages that Lambda itself brings, and no other of this environment."""
+    runtime = tmp_path_factory.mktemp("runtime")
+    for name in LAMBDA_BRINGS:
+        spec = find_spec(name)
+        assert spec
+        assert spec.origin
+        origin = Path(spec.origin)
+        if spec.submodule_search_locations:
+            shutil.copytree(origin.parent, runtime / name, ignore=shutil.ignore_patterns("data", "__pycache__"))
+        else:
+            shutil.copy(origin, runtime)
+    return runtime
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_handler_starts_from_its_artifact_and_only_grayscale_loads_pillow(
+    runnable: Build, lambda_runtime: Path, name: str
+) -> None:
+    module, _, function = FUNCTIONS[name]["Handler"].rpartition(".")
+    loaded = json.loads(run(runnable.python, START_HANDLER, runnable.folder / name, lambda_runtime, module, function))
+    assert "objectlock" in loaded
+    assert ("PIL" in loaded) == (name == "GrayscaleFunction")
+
+
+def test_photo_turns_gray_with_the_libraries_that_ship(runnable: Build) -> None:
+    photo = ROOT / "samples/rocket.jpg"
+    assert run(runnable.python, CONVERT, runnable.folder / "GrayscaleFunction", photo) == "image/jpeg"
