@@ -6,7 +6,7 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Final, ParamSpec, TypeVar
 
-from botocore.exceptions import ClientError, HTTPClientError
+from botocore.exceptions import ClientError, ConnectionError, HTTPClientError, IncompleteReadError
 
 from objectlock.errors import ServiceUnavailable
 
@@ -41,7 +41,7 @@ def busy_is_unavailable(call: Callable[P, R]) -> Callable[P, R]:
             if code in _THROTTLES or status >= 500:
                 raise ServiceUnavailable(str(error)) from error
             raise
-        except HTTPClientError as error:
+        except (ConnectionError, HTTPClientError, IncompleteReadError) as error:
             raise ServiceUnavailable(str(error)) from error
 
     return translated

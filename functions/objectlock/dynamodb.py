@@ -41,12 +41,21 @@ class _Expression:
             case Less(attribute, value):
                 return f"{self.name(attribute)} < {self.value(value)}"
             case AllOf(parts):
-                return f"({' AND '.join(map(self.condition, parts))})"
+                return " AND ".join(map(self._operand, parts))
             case AnyOf(parts):
-                return f"({' OR '.join(map(self.condition, parts))})"
+                return " OR ".join(map(self._operand, parts))
             case _:
                 msg = f"no DynamoDB expression for {condition!r}"
                 raise NotImplementedError(msg)
+
+    def _operand(self, condition: Condition) -> str:
+        """In parentheses where it needs them: DynamoDB refuses an expression with redundant ones."""
+        text = self.condition(condition)
+        match condition:
+            case AllOf((_, _, *_)) | AnyOf((_, _, *_)):
+                return f"({text})"
+            case _:
+                return text
 
     def update(self, transition: Transition) -> str:
         put = ", ".join(f"{self.name(each)} = {self.value(value)}" for each, value in transition.put.items())
@@ -72,9 +81,10 @@ class DynamoDBLockStore:
                 ConditionExpression=expression.condition(transition.condition),
                 UpdateExpression=expression.update(transition),
                 ExpressionAttributeNames=expression.names,
-                ExpressionAttributeValues=expression.values,
                 ReturnValues="ALL_NEW",
                 ReturnValuesOnConditionCheckFailure="ALL_OLD",
+                # DynamoDB refuses an empty map
+                **({"ExpressionAttributeValues": expression.values} if expression.values else {}),
             )
         except ClientError as error:
             if error.response["Error"]["Code"] != "ConditionalCheckFailedException":

@@ -5,11 +5,11 @@ renaming a class here changes statemachine/lockstep.asl.json.
 """
 
 
-class InvalidEvent(ValueError):
+class InvalidEvent(Exception):
     """The input is no S3 object event we can act on; the message names the field. Permanent."""
 
 
-class SourceRejected(ValueError):
+class SourceRejected(Exception):
     """The input object can never be converted: no image, truncated, unsupported. Permanent."""
 
 

@@ -73,7 +73,7 @@ class ObjectEvent:
             msg = f"detail.object.sequencer: {error}"
             raise InvalidEvent(msg) from None
         size = raw["detail"]["object"].get("size")
-        if size is not None and (not isinstance(size, int) or size < 0):
+        if size is not None and (type(size) is not int or size < 0):
             msg = f"detail.object.size: expected a number of bytes, got {size!r}"
             raise InvalidEvent(msg)
         return cls(change, bucket, key, order, size)

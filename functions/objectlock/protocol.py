@@ -54,7 +54,7 @@ class Decision:
     Attributes:
         reason: for people, one sentence.
         source: tag of the input seen under the lock, or "absent"; None where the lock was not granted.
-        waiting_since: epoch ms of the first time this execution found the lock held; None if it never did.
+        waiting_since: epoch ms of the first of the visits in a row that found the lock held; None if it is not.
     """
 
     work: Work
@@ -98,7 +98,7 @@ class LockProtocol:
             now = self.now_ms()
             outcome = self._take(claim, now)
             if outcome.accepted:
-                return self._work_due(event, waiting_since)
+                return self._work_due(event)
             match why_refused(claim, outcome.item, now=now):
                 case Refusal.STALE:
                     if self._source_now(event) == outcome.item.get(APPLIED_SOURCE):
@@ -148,11 +148,11 @@ class LockProtocol:
     def _source_now(self, event: ObjectEvent) -> str:
         return self.source.tag(event.bucket, event.key) or ABSENT
 
-    def _work_due(self, event: ObjectEvent, waiting_since: int | None) -> Decision:
+    def _work_due(self, event: ObjectEvent) -> Decision:
         source = self._source_now(event)
         if source == ABSENT:
-            return Decision(Work.DELETE, "the input object does not exist", source, waiting_since)
-        return Decision(Work.GRAYSCALE, "the input object exists", source, waiting_since)
+            return Decision(Work.DELETE, "the input object does not exist", source)
+        return Decision(Work.GRAYSCALE, "the input object exists", source)
 
     def _wait(self, claim: Claim, item: Item, now: int, waiting_since: int | None) -> Decision:
         since = now if waiting_since is None else waiting_since
