@@ -18,7 +18,8 @@ def handler(payload: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     task = Task.parse(payload)
     event = task.event
     decision = lock_protocol().acquire(event, task.owner, forced=task.lost_its_lease, waiting_since=task.waiting_since)
-    logger.info("acquire", extra={"object_id": event.object_id, "decision": decision})
+    answer = decision_answer(decision, retry_interval_seconds())
+    logger.info("acquire", extra={"object_id": event.object_id, **answer})
     with single_metric(f"Acquire{decision.work.value.capitalize()}", MetricUnit.Count, 1):
         pass  # written on the way out
-    return decision_answer(decision, retry_interval_seconds())
+    return answer

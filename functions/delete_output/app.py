@@ -17,6 +17,6 @@ logger = Logger()
 def handler(payload: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     """Answer with what was applied."""
     event = Task.parse(payload).event
-    applied = remove(event, output_bucket())
-    logger.info("removed", extra={"object_id": event.object_id, "applied": applied})
-    return asdict(applied)
+    applied = asdict(remove(event, output_bucket()))
+    logger.info("removed", extra={"object_id": event.object_id, **applied})
+    return applied

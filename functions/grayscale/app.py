@@ -18,6 +18,6 @@ logger = Logger()
 def handler(payload: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     """Answer with what was applied."""
     event = Task.parse(payload).event
-    applied = convert(event, source_bucket(), output_bucket(), to_grayscale)
-    logger.info("converted", extra={"object_id": event.object_id, "applied": applied})
-    return asdict(applied)
+    applied = asdict(convert(event, source_bucket(), output_bucket(), to_grayscale))
+    logger.info("converted", extra={"object_id": event.object_id, **applied})
+    return applied

@@ -6,7 +6,8 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Final, ParamSpec, TypeVar
 
-from botocore.exceptions import ClientError, ConnectionError, HTTPClientError, IncompleteReadError
+from botocore.exceptions import ClientError, HTTPClientError, IncompleteReadError
+from botocore.exceptions import ConnectionError as NoConnectionError
 
 from objectlock.errors import ServiceUnavailable
 
@@ -41,7 +42,7 @@ def busy_is_unavailable(call: Callable[P, R]) -> Callable[P, R]:
             if code in _THROTTLES or status >= 500:
                 raise ServiceUnavailable(str(error)) from error
             raise
-        except (ConnectionError, HTTPClientError, IncompleteReadError) as error:
+        except (NoConnectionError, HTTPClientError, IncompleteReadError) as error:
             raise ServiceUnavailable(str(error)) from error
 
     return translated

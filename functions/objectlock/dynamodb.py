@@ -14,6 +14,7 @@ from objectlock.lock import OBJECT_ID, Outcome, Transition
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_dynamodb.type_defs import UpdateItemInputTypeDef
 
 
 @dataclass
@@ -74,18 +75,19 @@ class DynamoDBLockStore:
     def apply(self, transition: Transition) -> Outcome:
         """Raises: ServiceUnavailable."""
         expression = _Expression()
+        request: UpdateItemInputTypeDef = {
+            "TableName": self.table,
+            "Key": {OBJECT_ID: _to_dynamodb(transition.object_id)},
+            "ConditionExpression": expression.condition(transition.condition),
+            "UpdateExpression": expression.update(transition),
+            "ExpressionAttributeNames": expression.names,
+            "ReturnValues": "ALL_NEW",
+            "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
+        }
+        if expression.values:  # DynamoDB refuses an empty map
+            request["ExpressionAttributeValues"] = expression.values
         try:
-            answer = self.client.update_item(
-                TableName=self.table,
-                Key={OBJECT_ID: _to_dynamodb(transition.object_id)},
-                ConditionExpression=expression.condition(transition.condition),
-                UpdateExpression=expression.update(transition),
-                ExpressionAttributeNames=expression.names,
-                ReturnValues="ALL_NEW",
-                ReturnValuesOnConditionCheckFailure="ALL_OLD",
-                # DynamoDB refuses an empty map
-                **({"ExpressionAttributeValues": expression.values} if expression.values else {}),
-            )
+            answer = self.client.update_item(**request)
         except ClientError as error:
             if error.response["Error"]["Code"] != "ConditionalCheckFailedException":
                 raise

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from contextlib import suppress
 from typing import Any, Final
 
 from PIL import (
@@ -117,11 +118,18 @@ def _gray(image: Image.Image) -> Image.Image:
         gray = image.copy()
     else:
         gray = image.convert("LA" if image.has_transparency_data else "L")
-    upright = _UPRIGHT.get(image.getexif().get(_ORIENTATION, 1))
+    upright = _what_turns_upright(image)
     if upright is not None:
         gray = gray.transpose(upright)
     gray.info.clear()  # encoders take metadata from there
     return gray
+
+
+def _what_turns_upright(image: Image.Image) -> Image.Transpose | None:
+    """By its EXIF; one that cannot be read says nothing, as in any viewer."""
+    with suppress(Exception):
+        return _UPRIGHT.get(image.getexif().get(_ORIENTATION))
+    return None
 
 
 def _gray_palette(image: Image.Image) -> bytes:

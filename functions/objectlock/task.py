@@ -19,7 +19,7 @@ class Failure:
     """Why a state failed, in plain words.
 
     Attributes:
-        error: the name Step Functions caught, for Lambda the exception's class name.
+        error: the name Step Functions caught, for Lambda the exception's class name; `States.Timeout` as `Timeout`.
         cause: the exception's message, without the stack trace that Lambda sends along.
     """
 
@@ -36,7 +36,8 @@ class Failure:
         cause = caught.get("Cause") or "no cause was given"
         with suppress(ValueError, KeyError, TypeError):  # what is not from a Lambda handler is plain text
             cause = json.loads(cause)["errorMessage"]
-        return cls(caught["Error"], cause)
+        # A state must not report a name with that prefix itself (Amazon States Language, "Errors").
+        return cls(caught["Error"].removeprefix("States."), cause)
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,9 +20,10 @@ def handler(payload: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     failure = task.failure
     if failure is not None:
         return after_failure(task, failure)
-    lock_protocol().release(task.event, task.owner, task.applied)
-    logger.info("released", extra={"object_id": task.event.object_id, "applied": task.applied})
-    return {"released": task.event.object_id}
+    event, applied = task.event, task.applied
+    lock_protocol().release(event, task.owner, applied)
+    logger.info("released", extra={"object_id": event.object_id, **asdict(applied)})
+    return {"released": event.object_id}
 
 
 def after_failure(task: Task, failure: Failure) -> dict[str, Any]:

@@ -1,0 +1,385 @@
+"""The stack as a test sees it: the buckets, the lock table, the machine, its functions, and the time."""
+
+from __future__ import annotations
+
+import io
+import itertools
+import json
+import logging
+import os
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from threading import Lock
+from typing import TYPE_CHECKING, Any, Final
+
+import boto3
+import pytest
+from botocore.config import Config
+from moto.stepfunctions.parser.models import stepfunctions_parser_backends
+from PIL import Image
+
+from tests.workflow.lambda_endpoint import LambdaEndpoint
+from tests.workflow.template import Template
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_s3 import S3Client
+    from mypy_boto3_stepfunctions import SFNClient
+
+INPUT: Final = "photos-in"
+OUTPUT: Final = "photos-out"
+TABLE: Final = "locks"
+REGION: Final = "us-east-1"
+ACCOUNT: Final = "123456789012"
+MACHINE_ARN: Final = f"arn:aws:states:{REGION}:{ACCOUNT}:stateMachine:lockstep"
+
+# The functions, by their names in template.yaml.
+ACQUIRE: Final = "AcquireLockFunction"
+GRAYSCALE: Final = "GrayscaleFunction"
+DELETE: Final = "DeleteOutputFunction"
+RELEASE: Final = "ReleaseLockFunction"
+
+# Stretches of the way through the machine.
+CONVERTED: Final = ("AcquireLock", "RouteWork", "ConvertToGrayscale", "ReleaseLock")
+REMOVED: Final = ("AcquireLock", "RouteWork", "DeleteOutput", "ReleaseLock")
+SKIPPED: Final = ("AcquireLock", "RouteWork", "Skipped")
+WAITED: Final = ("AcquireLock", "RouteWork", "WaitForLock")
+GAVE_UP: Final = ("ReleaseLockAfterFailure", "Failed")
+
+KEY: Final = "cat.png"
+SOMEBODY: Final = f"{MACHINE_ARN.replace('stateMachine', 'execution')}:somebody-else"
+
+# Sequencers of one object's events, oldest first, as S3 writes them.
+FIRST: Final = "0055AED6DCD90281E1"
+SECOND: Final = "0055AED6DCD90281E2"
+THIRD: Final = "0055AED6DCD90281E3"
+
+logger = logging.getLogger(__name__)
+
+DEADLINE_SECONDS: Final = 20.0
+POLL_SECONDS: Final = 0.005
+
+Record = dict[str, str | int]
+Event = dict[str, Any]
+
+
+def mark(sequencer: str) -> str:
+    """A sequencer as the lock record has it."""
+    return sequencer.lower()
+
+
+def lock_key(key: str = KEY) -> str:
+    return f"{INPUT}/{key}"
+
+
+def arn(name: str) -> str:
+    """The execution of that name."""
+    return f"{MACHINE_ARN.replace('stateMachine', 'execution')}:{name}"
+
+
+# --- pictures ----------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Picture:
+    """An image of one colour, and the gray that it becomes (ITU-R BT.601 luma)."""
+
+    rgb: tuple[int, int, int]
+    gray: int
+
+    @property
+    def png(self) -> bytes:
+        out = io.BytesIO()
+        Image.new("RGB", (2, 2), self.rgb).save(out, "PNG")
+        return out.getvalue()
+
+
+RED: Final = Picture((255, 0, 0), gray=76)
+GREEN: Final = Picture((0, 255, 0), gray=150)
+NOT_AN_IMAGE: Final = b"a text file that somebody named .png"
+
+
+# --- events ------------------------------------------------------------------------------------------------
+
+
+def created(sequencer: str, key: str = KEY, *, size: int = 75) -> Event:
+    """S3's EventBridge event of an upload (S3 User Guide, "EventBridge event message structure")."""
+    about = {"key": key, "size": size, "etag": "ff00", "version-id": "1", "sequencer": sequencer}
+    return _event("Object Created", {"reason": "PutObject", "object": about})
+
+
+def deleted(sequencer: str, key: str = KEY) -> Event:
+    """The event of a delete in a versioned bucket; it has no size."""
+    about = {"key": key, "etag": "ff00", "version-id": "2", "sequencer": sequencer}
+    return _event(
+        "Object Deleted", {"reason": "DeleteObject", "deletion-type": "Delete Marker Created", "object": about}
+    )
+
+
+def _event(detail_type: str, detail: Mapping[str, Any]) -> Event:
+    return {
+        "version": "0",
+        "id": "17793124-05d4-b198-2fde-7ededc63b103",
+        "detail-type": detail_type,
+        "source": "aws.s3",
+        "account": ACCOUNT,
+        "time": "2027-01-15T08:00:00Z",
+        "region": REGION,
+        "resources": [f"arn:aws:s3:::{INPUT}"],
+        "detail": {"version": "0", "bucket": {"name": INPUT}, "requester": ACCOUNT, **detail},
+    }
+
+
+# --- time --------------------------------------------------------------------------------------------------
+
+
+@dataclass
+class Clock:
+    """The time of the lock and of the engine's waits. It moves only when somebody waits, and then at once.
+
+    Attributes:
+        waits: seconds of each Wait state.
+        retries: seconds before each Retry.
+    """
+
+    epoch_ms: int = 1_800_000_000_000
+    waits: list[float] = field(default_factory=list)
+    retries: list[float] = field(default_factory=list)
+    _lock: Lock = field(default_factory=Lock)
+
+    def pass_by(self, seconds: float) -> None:
+        with self._lock:
+            self.epoch_ms += round(seconds * 1000)
+
+    def time_ns(self) -> int:
+        """For `objectlock.wiring`, in place of `time.time_ns`."""
+        return self.epoch_ms * 1_000_000
+
+    def wait(self, seconds: float) -> None:
+        """For the engine's Wait."""
+        self.waits.append(seconds)
+        self.pass_by(seconds)
+
+    def sleep(self, seconds: float) -> None:
+        """For the engine's Retry."""
+        self.retries.append(seconds)
+        self.pass_by(seconds)
+
+
+# --- what there is to look at ------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Execution:
+    """An execution that has ended.
+
+    Attributes:
+        states: the names of the states entered, in order.
+        output: what it ended with; None when it failed.
+    """
+
+    arn: str
+    status: str
+    states: tuple[str, ...]
+    error: str | None
+    cause: str | None
+    output: Any
+
+
+@dataclass(frozen=True)
+class Output:
+    """An object of the output bucket."""
+
+    etag: str
+    content_type: str
+    metadata: Mapping[str, str]
+    body: bytes
+
+    @property
+    def gray(self) -> int:
+        """The one shade it has."""
+        with Image.open(io.BytesIO(self.body)) as image:
+            assert image.mode == "L", f"the output is {image.mode}, not gray"
+            colours = image.getcolors() or []
+        assert len(colours) == 1
+        shade = colours[0][1]
+        assert isinstance(shade, int)
+        return shade
+
+
+class Clients:
+    """boto3 clients, each made once for all tests: making one takes longer than what a test does with it."""
+
+    def __init__(self) -> None:
+        self._session: Any = boto3.Session("test", "test", region_name=REGION)
+        self._shared: dict[tuple[str, str | None], Any] = {}
+        self.s3: S3Client = self._session.client("s3")
+        self.dynamodb: DynamoDBClient = self._session.client("dynamodb")
+        # moto does not know the newer endpoints that have the account in their names.
+        self.streams: Any = self._session.client("dynamodbstreams", config=Config(account_id_endpoint_mode="disabled"))
+        self.states: SFNClient = self._session.client("stepfunctions")
+
+    def shared(self, service_name: str, **options: Any) -> Any:
+        """For the functions and the engine, in place of `boto3.client`."""
+        key = service_name, os.environ.get(f"AWS_ENDPOINT_URL_{service_name.upper()}")
+        if key not in self._shared:
+            self._shared[key] = self._session.client(service_name, **options)
+        return self._shared[key]
+
+
+class Stack:
+    """Buckets, lock table and state machine in moto, as the template describes them, empty at first."""
+
+    def __init__(self, template: Template, lambdas: LambdaEndpoint, clock: Clock, clients: Clients) -> None:
+        self.lambdas = lambdas
+        self.clock = clock
+        self._names = (f"execution-{number}" for number in itertools.count(1))
+        self._s3, self._dynamodb = clients.s3, clients.dynamodb
+        self._streams, self._states = clients.streams, clients.states
+        versioning = template.properties("InputBucket")["VersioningConfiguration"]
+        self._s3.create_bucket(Bucket=INPUT)
+        self._s3.put_bucket_versioning(Bucket=INPUT, VersioningConfiguration=versioning)
+        self._s3.create_bucket(Bucket=OUTPUT)
+        table = template.properties("LockTable")
+        self._dynamodb.create_table(
+            TableName=TABLE,
+            BillingMode=table["BillingMode"],
+            AttributeDefinitions=table["AttributeDefinitions"],
+            KeySchema=table["KeySchema"],
+            StreamSpecification={
+                "StreamEnabled": True,
+                "StreamViewType": table["StreamSpecification"]["StreamViewType"],
+            },
+        )
+        self._states.create_state_machine(
+            name="lockstep",
+            type=template.properties("StateMachine")["Type"],
+            definition=template.definition(),
+            roleArn=f"arn:aws:iam::{ACCOUNT}:role/lockstep",
+        )
+
+    # --- the input bucket ----------------------------------------------------------------------------------
+
+    def upload(self, picture: Picture | bytes, key: str = KEY) -> str:
+        """Put an object into the input bucket, and return its source tag."""
+        body = picture.png if isinstance(picture, Picture) else picture
+        answer = self._s3.put_object(Bucket=INPUT, Key=key, Body=body)
+        return f"{answer['ETag'].strip(chr(34))}@{answer['VersionId']}"
+
+    def delete_input(self, key: str = KEY) -> None:
+        self._s3.delete_object(Bucket=INPUT, Key=key)
+
+    # --- the output bucket ---------------------------------------------------------------------------------
+
+    def output(self, key: str = KEY) -> Output:
+        found = self._s3.get_object(Bucket=OUTPUT, Key=key)
+        return Output(found["ETag"].strip('"'), found["ContentType"], found["Metadata"], found["Body"].read())
+
+    def output_keys(self) -> list[str]:
+        return [each["Key"] for each in self._s3.list_objects_v2(Bucket=OUTPUT).get("Contents", [])]
+
+    # --- the lock table ------------------------------------------------------------------------------------
+
+    def record(self, key: str = KEY) -> Record:
+        """The lock record; empty where there is none."""
+        answer = self._dynamodb.get_item(TableName=TABLE, Key={"object_id": {"S": lock_key(key)}}, ConsistentRead=True)
+        return _plain(answer.get("Item", {}))
+
+    def records(self) -> list[Record]:
+        return [_plain(item) for item in self._dynamodb.scan(TableName=TABLE)["Items"]]
+
+    def hold(self, owner: str = SOMEBODY, *, seconds: int = 3600, **attributes: str | int) -> Record:
+        """Write into the lock record by hand that `owner` holds the lock, whoever held it; return the record."""
+        lease = self.clock.epoch_ms + seconds * 1000
+        held: Record = {"object_id": lock_key(), "owner": owner, "lease_expires_at": lease}
+        return self._put(self.record() | held | attributes)
+
+    def let_go(self) -> Record:
+        """Free the lock by hand; return the record."""
+        return self._put(
+            {name: value for name, value in self.record().items() if name not in {"owner", "lease_expires_at"}}
+        )
+
+    def _put(self, record: Record) -> Record:
+        item = {name: {"N": str(value)} if isinstance(value, int) else {"S": value} for name, value in record.items()}
+        self._dynamodb.put_item(TableName=TABLE, Item=item)
+        return record
+
+    def changes(self) -> list[Record]:
+        """Every state that the lock record has been in, oldest first: the table's stream.
+
+        moto streams an item that UpdateItem creates twice, first with its key alone; DynamoDB does not.
+        """
+        (stream,) = self._streams.list_streams(TableName=TABLE)["Streams"]
+        shards = self._streams.describe_stream(StreamArn=stream["StreamArn"])["StreamDescription"]["Shards"]
+        iterator = self._streams.get_shard_iterator(
+            StreamArn=stream["StreamArn"], ShardId=shards[0]["ShardId"], ShardIteratorType="TRIM_HORIZON"
+        )["ShardIterator"]
+        changes = self._streams.get_records(ShardIterator=iterator)["Records"]
+        images = [_plain(each["dynamodb"]["NewImage"]) for each in changes]
+        return [record for record in images if record != {"object_id": record["object_id"]}]
+
+    def owners(self) -> list[str]:
+        """Who has held the lock, one after the other."""
+        held_by = [str(record["owner"]) for record in self.changes() if "owner" in record]
+        return [owner for owner, _ in itertools.groupby(held_by)]
+
+    # --- the machine ---------------------------------------------------------------------------------------
+
+    def run(self, event: Event) -> Execution:
+        """Start an execution for an event, and wait for its end."""
+        return self.wait(self.start(event))
+
+    def start(self, event: Event) -> str:
+        """Start an execution and return its ARN. The first is named execution-1, the next execution-2."""
+        started = self._states.start_execution(
+            stateMachineArn=MACHINE_ARN, name=next(self._names), input=json.dumps(event)
+        )
+        return started["executionArn"]
+
+    def wait(self, execution: str) -> Execution:
+        """Wait for the end of an execution, whatever it is; one that does not end fails the test with its history."""
+        engine: Any = stepfunctions_parser_backends[ACCOUNT][REGION].describe_execution(
+            execution
+        )  # cheap, unlike the API
+        deadline = time.monotonic() + DEADLINE_SECONDS
+        while engine.status == "RUNNING":
+            if time.monotonic() > deadline:
+                self._states.stop_execution(executionArn=execution)
+                last = "\n".join(map(str, engine.to_history_output()["events"][-100:]))
+                pytest.fail(f"{execution} did not end within {DEADLINE_SECONDS} s:\n{last}")
+            time.sleep(POLL_SECONDS)
+        if self.lambdas.broken_hooks:
+            raise self.lambdas.broken_hooks[0]
+        ended = _ended(execution, engine.to_history_output()["events"])
+        logger.info("%s", ended)  # so that a test that fails shows the error and its cause
+        return ended
+
+    def stop_all(self) -> None:
+        """End what a failed test has left running, so that it does not run on beside the next."""
+        running = self._states.list_executions(stateMachineArn=MACHINE_ARN, statusFilter="RUNNING")["executions"]
+        for each in running:
+            self._states.stop_execution(executionArn=each["executionArn"])
+
+
+def _ended(execution: str, history: list[Any]) -> Execution:
+    """Read the end off the history: moto sets an execution's status a moment before its error and its output."""
+    last = history[-1]
+    failed = last.get("executionFailedEventDetails", {})
+    output = last.get("executionSucceededEventDetails", {}).get("output")
+    return Execution(
+        arn=execution,
+        status=last["type"].value.removeprefix("Execution").upper(),
+        states=tuple(
+            each["stateEnteredEventDetails"]["name"] for each in history if "stateEnteredEventDetails" in each
+        ),
+        error=failed.get("error"),
+        cause=failed.get("cause"),
+        output=None if output is None else json.loads(output),
+    )
+
+
+def _plain(item: Mapping[str, Any]) -> Record:
+    """A DynamoDB item without its type tags; numbers are whole."""
+    return {name: int(typed["N"]) if "N" in typed else typed["S"] for name, typed in item.items()}
