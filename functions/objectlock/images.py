@@ -128,7 +128,7 @@ def _gray(image: Image.Image) -> Image.Image:
 def _what_turns_upright(image: Image.Image) -> Image.Transpose | None:
     """By its EXIF; one that cannot be read says nothing, as in any viewer."""
     with suppress(Exception):
-        return _UPRIGHT.get(image.getexif().get(_ORIENTATION))
+        return _UPRIGHT.get(image.getexif().get(_ORIENTATION, 1))
     return None
 
 

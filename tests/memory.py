@@ -1,0 +1,101 @@
+"""The ports in memory. They pass the same contract suite as the AWS adapters."""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from objectlock.conditions import Item, Value
+from objectlock.lock import OBJECT_ID, Outcome, Transition
+from objectlock.ports import SourceObject
+
+
+class InMemoryLockStore:
+    """A `LockStore`: one dict an object, one write at a time."""
+
+    def __init__(self) -> None:
+        self.items: dict[str, Item] = {}
+        self._turn = threading.Lock()
+
+    def apply(self, transition: Transition) -> Outcome:
+        """Raises: ValueError where DynamoDB would not take the expression either."""
+        if overlap := transition.put.keys() & set(transition.remove):
+            msg = f"both put and removed: {overlap}"
+            raise ValueError(msg)
+        with self._turn:
+            before = self.items.get(transition.object_id, {})
+            if not transition.condition.holds(before):
+                return Outcome(accepted=False, item=before)
+            after: dict[str, Value] = {OBJECT_ID: transition.object_id, **before, **transition.put}
+            for attribute in transition.remove:
+                after.pop(attribute, None)
+            self.items[transition.object_id] = after
+            return Outcome(accepted=True, item=after)
+
+
+@dataclass
+class InMemorySource:
+    """A `SourceBucket`, and the user who changes what is in it."""
+
+    versioned: bool = False
+    objects: dict[tuple[str, str], SourceObject] = field(default_factory=dict)
+    _versions: int = 0
+
+    def put(self, bucket: str, key: str, body: bytes) -> str:
+        """Upload; returns the tag."""
+        self._versions += 1
+        tag = f"{_etag(body)}@{self._versions}" if self.versioned else _etag(body)
+        self.objects[bucket, key] = SourceObject(tag, body)
+        return tag
+
+    def delete(self, bucket: str, key: str) -> None:
+        self.objects.pop((bucket, key), None)
+
+    def tag(self, bucket: str, key: str) -> str | None:
+        found = self.read(bucket, key)
+        return found.tag if found else None
+
+    def read(self, bucket: str, key: str) -> SourceObject | None:
+        return self.objects.get((bucket, key))
+
+
+@dataclass(frozen=True)
+class StoredObject:
+    """What was last written to the output bucket under one key."""
+
+    body: bytes
+    content_type: str
+    metadata: Mapping[str, str]
+
+
+@dataclass
+class InMemoryOutput:
+    """An `OutputBucket`."""
+
+    objects: dict[str, StoredObject] = field(default_factory=dict)
+
+    def write(self, key: str, body: bytes, content_type: str, metadata: Mapping[str, str]) -> str:
+        self.objects[key] = StoredObject(body, content_type, dict(metadata))
+        return _etag(body)
+
+    def delete(self, key: str) -> None:
+        self.objects.pop(key, None)
+
+
+@dataclass
+class HandClock:
+    """Epoch milliseconds that pass only when told."""
+
+    now: int = 1_772_442_904_000
+
+    def __call__(self) -> int:
+        return self.now
+
+    def advance(self, *, seconds: float) -> None:
+        self.now += round(seconds * 1000)
+
+
+def _etag(body: bytes) -> str:
+    return hashlib.md5(body, usedforsecurity=False).hexdigest()
