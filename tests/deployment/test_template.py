@@ -14,7 +14,7 @@ from moto.events.models import EventPattern
 from objectlock import errors, lock
 from objectlock.events import Change
 from objectlock.protocol import Work
-from tests.build.shipped import (
+from tests.deployment.shipped import (
     FUNCTION_DEFAULTS,
     FUNCTIONS,
     MACHINE_TEXT,

@@ -11,7 +11,7 @@ from urllib.parse import unquote
 
 import pytest
 
-from tests.build.shipped import ROOT
+from tests.deployment.shipped import ROOT
 
 MAKEFILE: Final = (ROOT / "Makefile").read_text("utf-8")
 DOCUMENTS: Final = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md"))]

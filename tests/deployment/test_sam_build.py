@@ -17,7 +17,7 @@ from typing import Final
 
 import pytest
 
-from tests.build.shipped import FUNCTIONS, ROOT, load_template
+from tests.deployment.shipped import FUNCTIONS, ROOT, load_template
 
 ELF_MACHINES: Final = {"arm64": 183, "x86_64": 62}  # e_machine: EM_AARCH64, EM_X86_64
 THIS_MACHINE: Final = {"aarch64": "arm64", "x86_64": "x86_64"}.get(platform.machine())

@@ -12,7 +12,7 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from tests.build.shipped import ROOT
+from tests.deployment.shipped import ROOT
 
 FUNCTIONS: Final = ROOT / "functions/requirements.txt"
 LOCK_FILES: Final = [FUNCTIONS, *sorted((ROOT / "requirements").glob("*.txt"))]
