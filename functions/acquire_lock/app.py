@@ -9,7 +9,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from objectlock.task import Task, decision_answer
 from objectlock.wiring import lock_protocol, retry_interval_seconds
 
-logger = Logger()
+logger = Logger(use_rfc3339=True)  # Lambda reads the level only beside such a timestamp
 
 
 @logger.inject_lambda_context(correlation_id_path="owner")

@@ -10,7 +10,7 @@ from objectlock.task import Task
 from objectlock.wiring import output_bucket
 from objectlock.work import remove
 
-logger = Logger()
+logger = Logger(use_rfc3339=True)  # Lambda reads the level only beside such a timestamp
 
 
 @logger.inject_lambda_context(correlation_id_path="owner")

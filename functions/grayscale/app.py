@@ -11,7 +11,7 @@ from objectlock.task import Task
 from objectlock.wiring import output_bucket, source_bucket
 from objectlock.work import convert
 
-logger = Logger()
+logger = Logger(use_rfc3339=True)  # Lambda reads the level only beside such a timestamp
 
 
 @logger.inject_lambda_context(correlation_id_path="owner")

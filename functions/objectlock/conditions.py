@@ -4,18 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TypeAlias
 
 Value = str | int
 Item = Mapping[str, Value]
-
-
-class Condition(Protocol):
-    """Something that is true or false of an item; an absent attribute compares as false, as in DynamoDB."""
-
-    def holds(self, item: Item) -> bool:
-        """Whether it is true of `item`; an item that does not exist is an empty one."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,3 +65,8 @@ class AnyOf:
 
     def holds(self, item: Item) -> bool:
         return any(part.holds(item) for part in self.parts)
+
+
+# True or false of an item; one that does not exist is an empty one. An absent attribute compares as false, as in
+# DynamoDB.
+Condition: TypeAlias = Absent | Equals | Less | AllOf | AnyOf

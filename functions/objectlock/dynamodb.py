@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, assert_never, cast
 
 from botocore.exceptions import ClientError
 
@@ -46,8 +46,7 @@ class _Expression:
             case AnyOf(parts):
                 return " OR ".join(map(self._operand, parts))
             case _:
-                msg = f"no DynamoDB expression for {condition!r}"
-                raise NotImplementedError(msg)
+                assert_never(condition)
 
     def _operand(self, condition: Condition) -> str:
         """In parentheses where it needs them: DynamoDB refuses an expression with redundant ones."""

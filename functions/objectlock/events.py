@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
-from objectlock.errors import InvalidEvent, SourceRejected
+from objectlock.errors import InvalidEvent
 from objectlock.sequencer import Sequencer
 
 
@@ -37,19 +37,14 @@ class ObjectEvent:
         return self.sequencer.object_id
 
     @property
-    def is_folder(self) -> bool:
-        """Whether this is a "folder" as the S3 console makes them: an empty object whose key ends in `/`.
+    def is_of_folder(self) -> bool:
+        """Whether the key ends in `/`, as that of a "folder" made in the S3 console. Such keys have no output."""
+        return self.key.endswith("/")
 
-        Keys that end in `/` never have an output, so that there is none to go stale.
-
-        Raises: SourceRejected for a created object of that name that is not empty.
-        """
-        if not self.key.endswith("/"):
-            return False
-        if self.change is Change.CREATED and self.size:
-            msg = f"{self.object_id}: a key that ends in '/' is a folder, but this object has {self.size} bytes"
-            raise SourceRejected(msg)
-        return True
+    @property
+    def is_of_folder_with_content(self) -> bool:
+        """Whether something was uploaded under such a key, which no folder has."""
+        return self.is_of_folder and self.change is Change.CREATED and bool(self.size)
 
     @classmethod
     def parse(cls, raw: Mapping[str, Any]) -> ObjectEvent:

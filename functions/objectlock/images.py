@@ -21,6 +21,7 @@ from objectlock.errors import SourceRejected
 from objectlock.work import Picture
 
 MAX_PIXELS: Final = 100_000_000
+MAX_WEBP_PIXELS: Final = 40_000_000  # libwebp holds several copies: 32 bytes a pixel, where others take up to 13
 
 # Importing a plugin registers its format; asking Pillow for all of them would import forty modules.
 _FORMATS: Final = tuple(
@@ -57,8 +58,8 @@ def to_grayscale(body: bytes) -> Picture:
     The format is told from the content. EXIF and colour profile, which describe the colour image, are dropped.
     JPEG keeps the quality it came with. What is gray already is encoded anew, as it is.
 
-    Raises: SourceRejected for what is no image, is truncated or corrupt, has more than MAX_PIXELS pixels, or is
-        of a kind that would lose something on the way (another format, several frames, 16 bits a channel).
+    Raises: SourceRejected for what is no image, is truncated or corrupt, has too many pixels, or is of
+        a kind that would lose something on the way (another format, several frames, 16 bits a channel).
     """
     image = _decode(body)
     gray = _gray(image)
@@ -88,8 +89,9 @@ def _decode(body: bytes) -> Image.Image:
 
 def _check(image: Image.Image) -> None:
     pixels = image.width * image.height
-    if pixels > MAX_PIXELS:
-        msg = f"{image.width}x{image.height} is {pixels} pixels, more than {MAX_PIXELS}"
+    limit = min(MAX_PIXELS, MAX_WEBP_PIXELS) if image.format == "WEBP" else MAX_PIXELS
+    if pixels > limit:
+        msg = f"{image.width}x{image.height} is {pixels} pixels, more than {limit}"
         raise SourceRejected(msg)
     frames = getattr(image, "n_frames", 1)
     if frames > 1 and image.format != "MPO":  # an MPO is a photo with extras for 3D or HDR displays

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from enum import Enum
-from typing import Final
 
 from objectlock.conditions import Item
-from objectlock.errors import LeaseLost, LockWaitTimeout, ServiceUnavailable
+from objectlock.errors import InvalidEvent, LeaseLost, LockWaitTimeout, SourceRejected
 from objectlock.events import ObjectEvent
 from objectlock.lock import (
     ABSENT,
@@ -31,9 +29,6 @@ from objectlock.lock import (
     why_refused,
 )
 from objectlock.ports import LockStore, SourceBucket
-
-# A refused write is tried again only when the item changed under it; more rounds than this is a storm.
-_ROUNDS: Final = 5
 
 
 class Work(Enum):
@@ -68,6 +63,7 @@ class LockProtocol:
     """The lock on one object at a time.
 
     Attributes:
+        input_bucket: the one whose objects have counterparts; output keys do not name it.
         lease_ms: how long a granted lock stays ours without a sign of life.
         wait_limit_ms: how long an execution may find the lock held before it fails.
         now_ms: the clock, epoch milliseconds.
@@ -75,6 +71,7 @@ class LockProtocol:
 
     store: LockStore
     source: SourceBucket
+    input_bucket: str
     lease_ms: int
     wait_limit_ms: int
     now_ms: Callable[[], int]
@@ -88,31 +85,32 @@ class LockProtocol:
         delete marker and an expired object all come out right.
 
         Raises:
+            InvalidEvent: the event is of another bucket.
             SourceRejected: the key can hold no image.
             LockWaitTimeout: the lock was held for longer than the limit.
         """
-        if event.is_folder:
+        self._check(event)
+        if event.is_of_folder:
             return Decision(Work.FOLDER, "a folder of the S3 console, which has no counterpart")
         claim = Claim(owner, event.sequencer, forced)
-        for _ in range(_ROUNDS):
+        now = self.now_ms()
+        outcome, refusal = self._take(claim, now)
+        if refusal is Refusal.STALE:
+            # Sequencers are documented per key, not across versions, and a newer event may have failed. Nor may we
+            # leave a lock behind that a forced attempt of ours has taken, whose answer was lost.
+            is_ours = owner_is(owner).holds(outcome.item)
+            if not is_ours and self._source_now(event) == outcome.item.get(APPLIED_SOURCE):
+                return Decision(Work.STALE, "this change, or a newer one, is in the output already")
+            claim = replace(claim, forced=True)
             now = self.now_ms()
-            outcome = self._take(claim, now)
-            if outcome.accepted:
+            outcome, refusal = self._take(claim, now)
+        match refusal:
+            case None:
                 return self._work_due(event)
-            match why_refused(claim, outcome.item, now=now):
-                case Refusal.STALE:
-                    if self._source_now(event) == outcome.item.get(APPLIED_SOURCE):
-                        return Decision(Work.STALE, "this change, or a newer one, is in the output already")
-                    # Sequencers are documented per key, not across versions, and a newer event may have failed.
-                    claim = replace(claim, forced=True)
-                case Refusal.SUPERSEDED:
-                    return Decision(Work.SUPERSEDED, "a newer event for this object is at work or waiting")
-                case Refusal.HELD:
-                    return self._wait(claim, outcome.item, now, waiting_since)
-                case Refusal.OVERTAKEN:
-                    continue  # the item changed between the two writes of _take
-        msg = f"{claim.object_id}: the lock record changed {_ROUNDS} times while it was being acquired"
-        raise ServiceUnavailable(msg)
+            case Refusal.SUPERSEDED:
+                return Decision(Work.SUPERSEDED, "a newer event for this object is at work or waiting")
+            case _:
+                return self._wait(claim, outcome.item, now, waiting_since)
 
     def release(self, event: ObjectEvent, owner: str, applied: Applied) -> None:
         """Record what was applied and free the lock. Repeating a release is a success that does nothing.
@@ -129,21 +127,26 @@ class LockProtocol:
         msg = f"{claim.object_id}: the lock is no longer ours, its owner is {outcome.item.get(OWNER, 'nobody')}"
         raise LeaseLost(msg)
 
-    def release_rejected(self, event: ObjectEvent, owner: str, source: str) -> None:
-        """Free the lock after an input that can never be converted: the event has had its effect, no output."""
-        with suppress(LeaseLost):  # the next owner looks for itself
-            self.release(event, owner, Applied(source, output_etag=None))
-
     def give_up(self, event: ObjectEvent, owner: str) -> None:
         """Free the lock after a failure, if it is ours; nothing was applied."""
         self.store.apply(give_up(event.object_id, owner))
 
-    def _take(self, claim: Claim, now: int) -> Outcome:
+    def _check(self, event: ObjectEvent) -> None:
+        if event.bucket != self.input_bucket:
+            msg = f"detail.bucket.name: expected {self.input_bucket!r}, got {event.bucket!r}"
+            raise InvalidEvent(msg)
+        if event.is_of_folder_with_content:
+            msg = f"{event.object_id}: a key that ends in '/' is a folder, but this object has {event.size} bytes"
+            raise SourceRejected(msg)
+
+    def _take(self, claim: Claim, now: int) -> tuple[Outcome, Refusal | None]:
         """Try to take the lock: one write, a second one only for an event that is not the newest on record."""
-        outcome = self.store.apply(grant(claim, now=now, lease_ms=self.lease_ms))
-        if not outcome.accepted and why_refused(claim, outcome.item, now=now) is Refusal.OVERTAKEN:
-            return self.store.apply(grant_overtaken(claim, now=now, lease_ms=self.lease_ms))
-        return outcome
+        for attempt in (grant, grant_overtaken):
+            outcome = self.store.apply(attempt(claim, now=now, lease_ms=self.lease_ms))
+            refusal = None if outcome.accepted else why_refused(claim, outcome.item, now=now)
+            if refusal is not Refusal.OVERTAKEN:
+                break
+        return outcome, refusal
 
     def _source_now(self, event: ObjectEvent) -> str:
         return self.source.tag(event.bucket, event.key) or ABSENT

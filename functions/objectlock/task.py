@@ -10,7 +10,7 @@ from typing import Any
 
 from objectlock.errors import SourceRejected
 from objectlock.events import ObjectEvent
-from objectlock.lock import ABSENT, Applied
+from objectlock.lock import Applied
 from objectlock.protocol import Decision
 
 
@@ -42,14 +42,21 @@ class Failure:
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """The input of a Lambda: `owner`, the execution's ARN, and `state`, its S3 event and what was added to it."""
+    """The input of a Lambda.
+
+    Attributes:
+        owner: the execution's ARN.
+        state: its S3 event, and what the states so far have added to it.
+        caught: what went wrong; only ReleaseLockAfterFailure sends it.
+    """
 
     owner: str
     state: Mapping[str, Any]
+    caught: Mapping[str, str] | None = None
 
     @classmethod
     def parse(cls, payload: Mapping[str, Any]) -> Task:
-        return cls(payload["owner"], payload["state"])
+        return cls(payload["owner"], payload["state"], payload.get("caught"))
 
     @property
     def event(self) -> ObjectEvent:
@@ -66,9 +73,10 @@ class Task:
         return since
 
     @property
-    def source(self) -> str:
-        """Tag of the input as seen when the lock was granted, or "absent"."""
-        return self.state.get("lock", {}).get("source") or ABSENT
+    def source(self) -> str | None:
+        """Tag of the input as seen when the lock was granted, or "absent"; None where it was not granted."""
+        source: str | None = self.state.get("lock", {}).get("source")
+        return source
 
     @property
     def applied(self) -> Applied:
@@ -76,8 +84,7 @@ class Task:
 
     @property
     def failure(self) -> Failure | None:
-        caught = self.state.get("error")
-        return None if caught is None else Failure.parse(caught)
+        return None if self.caught is None else Failure.parse(self.caught)
 
 
 def decision_answer(decision: Decision, wait_seconds: int) -> dict[str, Any]:

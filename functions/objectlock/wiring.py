@@ -13,8 +13,8 @@ from objectlock.dynamodb import DynamoDBLockStore
 from objectlock.protocol import LockProtocol
 from objectlock.s3 import S3OutputBucket, S3SourceBucket
 
-# Well inside every Lambda's time limit, so that a stuck connection ends as an error that names it.
-_CLIENT = Config(connect_timeout=2, read_timeout=5, retries={"mode": "standard", "max_attempts": 3})
+# Two tries end well inside every Lambda's time limit, so that a stuck connection is an error that names it.
+_CLIENT = Config(connect_timeout=2, read_timeout=5, retries={"mode": "standard", "total_max_attempts": 2})
 
 
 @cache
@@ -31,10 +31,11 @@ def output_bucket() -> S3OutputBucket:
 
 @cache
 def lock_protocol() -> LockProtocol:
-    """The lock in the table LOCK_TABLE, with LEASE_SECONDS and LOCK_WAIT_SECONDS."""
+    """The lock in LOCK_TABLE on objects of INPUT_BUCKET, with LEASE_SECONDS and LOCK_WAIT_SECONDS."""
     return LockProtocol(
         store=DynamoDBLockStore(boto3.client("dynamodb", config=_CLIENT), os.environ["LOCK_TABLE"]),
         source=source_bucket(),
+        input_bucket=os.environ["INPUT_BUCKET"],
         lease_ms=int(os.environ["LEASE_SECONDS"]) * 1000,
         wait_limit_ms=int(os.environ["LOCK_WAIT_SECONDS"]) * 1000,
         now_ms=lambda: time.time_ns() // 1_000_000,

@@ -53,6 +53,7 @@ def table(moto: None, monkeypatch: pytest.MonkeyPatch) -> DynamoDBClient:  # noq
 def buckets(moto_s3: S3Client, monkeypatch: pytest.MonkeyPatch) -> tuple[str, str]:
     """The input and the output bucket."""
     source, output = new_bucket(moto_s3), new_bucket(moto_s3)
+    monkeypatch.setenv("INPUT_BUCKET", source)
     monkeypatch.setenv("OUTPUT_BUCKET", output)
     return source, output
 

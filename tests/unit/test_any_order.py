@@ -67,7 +67,7 @@ class OneObject(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.store, self.source, self.output, self.clock = InMemoryLockStore(), InMemorySource(), Output(), HandClock()
-        self.lock = LockProtocol(self.store, self.source, LONG_MS, 60_000, self.clock)
+        self.lock = LockProtocol(self.store, self.source, BUCKET, LONG_MS, 60_000, self.clock)
         self.numbers = itertools.count(1)
         self.undelivered: list[ObjectEvent] = []
         self.delivered: list[ObjectEvent] = []
@@ -251,7 +251,7 @@ class OneObject(RuleBasedStateMachine):
             execution.step = Step.ENDED
 
     def reject(self, execution: Execution) -> None:
-        self.lock.release_rejected(execution.event, execution.owner, execution.source)
+        self.lock.release(execution.event, execution.owner, Applied(execution.source, None))
         execution.step = Step.ENDED
 
     def give_up(self, execution: Execution) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from objectlock.errors import InvalidEvent, SourceRejected
+from objectlock.errors import InvalidEvent
 from objectlock.events import Change, ObjectEvent
 from tests.sample_events import BUCKET, FILES, created, deleted, load
 
@@ -47,7 +47,7 @@ def test_every_sample_event_is_understood(file: Path) -> None:
     assert event.change.value == raw["detail-type"]
     assert (event.bucket, event.key, event.size) == (BUCKET, there["key"], there.get("size"))
     assert event.object_id == f"{BUCKET}/{there['key']}"
-    assert event.is_folder == (file.stem == "folder-created")
+    assert event.is_of_folder == (file.stem == "folder-created")
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
@@ -105,24 +105,24 @@ def test_two_spellings_of_one_sequencer_are_one_event() -> None:
 
 @pytest.mark.parametrize("event", [created("01", key="a/", size=0), deleted("02", key="a/"), deleted("02", key="a/b/")])
 def test_an_empty_object_whose_key_ends_in_a_slash_is_a_folder(event: ObjectEvent) -> None:
-    assert event.is_folder
+    assert event.is_of_folder
+    assert not event.is_of_folder_with_content
 
 
 @pytest.mark.parametrize("key", ["a", "a/b", "/a", " "])
 def test_any_other_key_is_no_folder(key: str) -> None:
     """Not even when the object is empty: an empty upload is no image, and has to be said so."""
-    assert not created("01", key=key, size=0).is_folder
+    assert not created("01", key=key, size=0).is_of_folder
 
 
-def test_an_image_cannot_hide_in_a_folder() -> None:
-    """A key that ends in a slash never has an output; an upload that would need one fails, and says why."""
-    event = created("01", key="a/", size=12)
-    with pytest.raises(SourceRejected, match=f"{BUCKET}/a/: .*12 bytes"):
-        _ = event.is_folder
+def test_an_upload_under_the_key_of_a_folder_is_told_from_a_folder() -> None:
+    assert created("01", key="a/", size=12).is_of_folder_with_content
+    assert not created("01", key="a", size=12).is_of_folder_with_content
 
 
 def test_a_deletion_below_a_slash_is_no_failure() -> None:
     """S3 may tell the size of what was deleted; there is nothing to convert, so nothing to reject."""
     event = deleted("01", key="a/", size=12)
     assert event.change is Change.DELETED
-    assert event.is_folder
+    assert event.is_of_folder
+    assert not event.is_of_folder_with_content

@@ -71,7 +71,7 @@ def invoke(
     monkeypatch: pytest.MonkeyPatch,
 ) -> Invoke:
     """Call a Lambda as the state machine does, JSON in and out, with everything behind it in memory."""
-    lock = LockProtocol(store, source, lease_ms=30_000, wait_limit_ms=60_000, now_ms=clock)
+    lock = LockProtocol(store, source, BUCKET, lease_ms=30_000, wait_limit_ms=60_000, now_ms=clock)
     monkeypatch.setenv("RETRY_INTERVAL_SECONDS", "2")
     monkeypatch.setenv("POWERTOOLS_METRICS_NAMESPACE", "Lockstep")
     for name in ("acquire_lock", "release_lock"):
@@ -81,7 +81,8 @@ def invoke(
     monkeypatch.setattr(app("grayscale"), "source_bucket", lambda: source)
 
     def call(function: str, state: State, owner: str = ME) -> Any:
-        payload = json.loads(json.dumps({"owner": owner, "state": state}))
+        caught = {"caught": state["error"]} if "error" in state else {}
+        payload = json.loads(json.dumps({"owner": owner, "state": state, **caught}))
         return json.loads(json.dumps(app(function).handler(payload, Context())))
 
     return call

@@ -372,6 +372,14 @@ def test_as_many_pixels_as_allowed_are_converted(monkeypatch: pytest.MonkeyPatch
         to_grayscale(encoded(photo(), "PNG"))
 
 
+def test_a_webp_may_have_fewer_pixels(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its decoder takes thrice the memory of any other; the function would be killed, and nobody told why."""
+    monkeypatch.setattr(images, "MAX_WEBP_PIXELS", SIZE[0] * SIZE[1] - 1)
+    assert gray(encoded(photo(), "PNG")).size == SIZE
+    with pytest.raises(SourceRejected, match=r"^32x24 is 768 pixels, more than 767$"):
+        to_grayscale(encoded(photo(), "WEBP"))
+
+
 def test_a_page_without_a_size_is_rejected() -> None:
     with pytest.raises(SourceRejected):
         to_grayscale(tiff({258: 8, 259: 1, 262: 1, 277: 1}, bytes(4)))

@@ -3,7 +3,7 @@ from collections.abc import Callable
 import pytest
 
 from objectlock.conditions import Item
-from objectlock.errors import LeaseLost, LockWaitTimeout, SourceRejected
+from objectlock.errors import InvalidEvent, LeaseLost, LockWaitTimeout, SourceRejected
 from objectlock.events import ObjectEvent
 from objectlock.lock import (
     ABSENT,
@@ -57,7 +57,7 @@ def clock() -> HandClock:
 
 @pytest.fixture
 def lock(store: InterruptedStore, source: InMemorySource, clock: HandClock) -> LockProtocol:
-    return LockProtocol(store, source, LEASE_SECONDS * 1000, WAIT_LIMIT_SECONDS * 1000, clock)
+    return LockProtocol(store, source, BUCKET, LEASE_SECONDS * 1000, WAIT_LIMIT_SECONDS * 1000, clock)
 
 
 @pytest.fixture
@@ -390,23 +390,11 @@ def test_a_rejected_input_is_not_tried_again(
     """It would be rejected again: the event has had its effect, which is no output."""
     tag = source.put(BUCKET, KEY, b"no image")
     lock.acquire(created("05"), "me")
-    lock.release_rejected(created("05"), "me", tag)
+    lock.release(created("05"), "me", Applied(tag, None))
     assert OWNER not in record(store)
     assert OUTPUT_ETAG not in record(store)
     assert record(store)[APPLIED_SEQUENCER] == "05"
     assert lock.acquire(created("05"), "twin").work is Work.STALE
-
-
-def test_a_rejection_without_the_lock_changes_nothing(
-    lock: LockProtocol, store: InterruptedStore, clock: HandClock
-) -> None:
-    """The execution fails with SourceRejected; a lost lease on top must not hide that."""
-    lock.acquire(created("05"), "me")
-    clock.advance(seconds=LEASE_SECONDS + 1)
-    lock.acquire(created("06"), "other")
-    before = record(store)
-    lock.release_rejected(created("05"), "me", "tag")
-    assert record(store) == before
 
 
 # --- folders -----------------------------------------------------------------------------------------------
@@ -424,10 +412,31 @@ def test_an_object_in_place_of_a_folder_is_rejected_before_anything_is_locked(
     lock: LockProtocol, store: InterruptedStore
 ) -> None:
     event = created("05", key="photos/", size=12)
-    with pytest.raises(SourceRejected):
+    with pytest.raises(SourceRejected, match=f"{BUCKET}/photos/: .*12 bytes"):
         lock.acquire(event, "me")
-    lock.release_rejected(event, "me", ABSENT)
     assert store.items == {}
+
+
+def test_an_event_of_another_bucket_is_refused_before_anything_is_locked(
+    store: InterruptedStore, source: InMemorySource, clock: HandClock
+) -> None:
+    """Output keys do not name the bucket: an event of another one would delete the counterpart of a namesake."""
+    lock = LockProtocol(store, source, "another", LEASE_SECONDS * 1000, WAIT_LIMIT_SECONDS * 1000, clock)
+    with pytest.raises(InvalidEvent, match=f"detail.bucket.name: expected 'another', got '{BUCKET}'"):
+        lock.acquire(created("05"), "me")
+    assert store.items == {}
+
+
+def test_an_acquire_that_was_forced_is_not_stale_when_its_answer_was_lost_and_the_input_has_changed_back(
+    lock: LockProtocol, source: InMemorySource, photo: Applied
+) -> None:
+    """Answered STALE, it would leave without releasing, and its own lock would block the object for a lease."""
+    lock.acquire(created("05"), "first")
+    lock.release(created("05"), "first", photo)
+    source.delete(BUCKET, KEY)
+    assert lock.acquire(deleted("04"), "me").work is Work.DELETE
+    source.put(BUCKET, KEY, b"photo")
+    assert lock.acquire(deleted("04"), "me").work is Work.GRAYSCALE
 
 
 # --- races between the writes of one call ------------------------------------------------------------------

@@ -4,7 +4,7 @@ import pytest
 
 from objectlock.errors import InvalidEvent
 from objectlock.events import ObjectEvent
-from objectlock.lock import ABSENT, Applied
+from objectlock.lock import Applied
 from objectlock.protocol import Decision, Work
 from objectlock.task import Failure, Task, decision_answer
 from tests.sample_events import load
@@ -53,7 +53,7 @@ def test_a_first_visit_has_nothing_but_the_event() -> None:
     assert task.event == ObjectEvent.parse(load("created-put"))
     assert not task.lost_its_lease
     assert task.waiting_since is None
-    assert task.source == ABSENT
+    assert task.source is None
     assert task.failure is None
 
 
@@ -64,7 +64,7 @@ def test_a_later_visit_finds_what_the_states_before_have_added() -> None:
         "lease_lost": {"Error": "LeaseLost", "Cause": ""},
         "error": {"Error": "E", "Cause": "because"},
     }
-    task = Task.parse({"owner": "arn", "state": state})
+    task = Task.parse({"owner": "arn", "state": state, "caught": state["error"]})
     assert task.lost_its_lease
     assert task.waiting_since == 123
     assert task.source == "tag"
@@ -75,7 +75,13 @@ def test_a_later_visit_finds_what_the_states_before_have_added() -> None:
 def test_a_lock_that_was_not_granted_has_no_source() -> None:
     """The answer to HELD carries null."""
     state = load("created-put") | {"lock": {"source": None, "waiting_since": None}}
-    assert Task.parse({"owner": "arn", "state": state}).source == ABSENT
+    assert Task.parse({"owner": "arn", "state": state}).source is None
+
+
+def test_an_error_that_was_overcome_is_no_failure() -> None:
+    """After a rejection that lost its lease, the work is done again, and its release must record it."""
+    state = load("created-put") | {"error": {"Error": "SourceRejected", "Cause": "because"}}
+    assert Task.parse({"owner": "arn", "state": state}).failure is None
 
 
 def test_an_input_that_is_no_event_is_invalid_not_broken() -> None:

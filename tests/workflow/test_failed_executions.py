@@ -239,12 +239,24 @@ def test_what_does_not_pass_is_given_up_at_some_time_and_reported_by_its_name(
     assert stack.records() == ([] if function == ACQUIRE else [UNTOUCHED])
 
 
-def test_a_throttled_function_is_called_again_for_more_than_a_minute_ever_more_slowly(stack: Stack) -> None:
-    """With jitter at its longest; it is FULL, so that those throttled together do not come back together."""
+@pytest.mark.parametrize(
+    ("function", "times", "longest"),
+    [
+        (ACQUIRE, 20, [1, 1.5, 2.25, 3.375, 5.0625, 7.59375, 11.390625, 17.0859375, 25.62890625, *[30] * 11]),
+        (GRAYSCALE, 12, [1, 1.5, 2.25, 3.375, 5.0625, 7.59375, *[10] * 6]),
+    ],
+)
+def test_a_throttled_function_is_called_again_ever_more_slowly(
+    stack: Stack, function: str, times: int, longest: list[float]
+) -> None:
+    """A burst waits for the lock's function for minutes, as it holds nothing yet; for a worker not as long.
+
+    With jitter at its longest; it is FULL, so that those throttled together do not come back together.
+    """
     stack.upload(RED)
-    stack.lambdas.fail(ACQUIRE, THROTTLED, times=12)
+    stack.lambdas.fail(function, THROTTLED, times=times)
 
     execution = stack.run(created(FIRST))
 
     assert (execution.status, execution.states) == ("SUCCEEDED", CONVERTED)
-    assert stack.clock.retries == [1, 1.5, 2.25, 3.375, 5.0625, 7.59375, 10, 10, 10, 10, 10, 10]
+    assert stack.clock.retries == longest

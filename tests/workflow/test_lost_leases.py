@@ -16,6 +16,7 @@ from tests.workflow.stack import (
     FIRST,
     GRAYSCALE,
     GREEN,
+    NOT_AN_IMAGE,
     RED,
     RELEASE,
     REMOVED,
@@ -93,6 +94,31 @@ def test_a_slow_worker_that_overwrites_newer_work_puts_it_right(stack: Stack, mo
         "newest_sequencer": mark(SECOND),
         "output_etag": stack.output().etag,
     }
+
+
+def test_a_slow_rejection_that_removes_newer_work_puts_it_right(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It has read what is no image, its lease ends, a newer execution converts a photo, and then it removes that."""
+    sources = [stack.upload(NOT_AN_IMAGE)]
+    newer: list[Execution] = []
+    shipped = images.to_grayscale
+
+    def slowly(body: bytes) -> object:
+        if not newer:
+            stack.clock.pass_by(31)
+            sources.append(stack.upload(GREEN))
+            monkeypatch.setattr(grayscale.app, "to_grayscale", shipped)
+            newer.append(stack.run(created(SECOND)))
+        return shipped(body)
+
+    monkeypatch.setattr(grayscale.app, "to_grayscale", slowly)
+
+    older = stack.run(created(FIRST))
+
+    assert (newer[0].status, newer[0].states) == ("SUCCEEDED", CONVERTED)
+    assert (older.status, older.states) == ("SUCCEEDED", (*CONVERTED[:3], "ReleaseLockAfterFailure", *CONVERTED))
+    assert stack.output().gray == GREEN.gray
+    assert stack.record()["applied_source"] == sources[1]
+    assert "owner" not in stack.record()
 
 
 @pytest.mark.parametrize(
