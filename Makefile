@@ -39,7 +39,7 @@ build: $(SAM) ## what `make deploy` uploads, in .aws-sam/build (needs Python 3.1
 	PATH="$$home/bin:$$PATH" $(OFFLINE) .tools/sam/bin/sam build $(ARGS)
 
 .PHONY: deploy
-deploy: build ## deploy to your AWS account; asks for what it needs to know
+deploy: build $(VENV) ## deploy to your AWS account; asks for what it needs to know
 	@SAM_CLI_TELEMETRY=0 .tools/sam/bin/sam deploy --guided
 
 # --- work on it ------------------------------------------------------------------------------------------

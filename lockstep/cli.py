@@ -168,7 +168,7 @@ def _stack(stack_name: str | None, profile: str | None, region: str | None) -> S
 
 def _follow(stack: Stack, key: str, act: Callable[[], None], *, as_json: bool) -> None:
     screen = view.console(for_programs=as_json)
-    follower = Follower(stack, only_key=key)
+    follower = Follower(stack, wants=lambda other: other == key)
     act()
     executions = view.follow(follower, screen, each_ended([key]), seconds=_FOLLOW_SECONDS)
     _report(executions, screen, as_json=as_json)

@@ -53,7 +53,7 @@ class Demo:
 
     def _act(self, name: str, touched: list[str], do: Callable[[], object]) -> None:
         """Do something to the input bucket, follow what comes of it, and check and save the output bucket."""
-        follower = Follower(self.stack)
+        follower = Follower(self.stack, wants=lambda key: key.startswith(self._prefix))
         do()
         keys = [self._key(each) for each in touched]
         executions = follow(follower, self.console, each_ended(keys), seconds=_DEADLINE_SECONDS)

@@ -12,7 +12,7 @@ from typing import Final
 import boto3
 
 from lockstep import paths
-from lockstep.emulator import CREDENTIALS, REGION, environment
+from lockstep.emulator import environment
 from lockstep.errors import UserError
 
 Say = Callable[[str], None]
@@ -37,13 +37,7 @@ def deploy(endpoint_url: str, directory: Path, say: Say) -> None:
     Raises: UserError when SAM CLI fails; the message has its last lines and names its log.
     """
     stage = _stage(directory / "stage")
-    boto3.client(
-        "s3",
-        endpoint_url=endpoint_url,
-        region_name=REGION,
-        aws_access_key_id=CREDENTIALS["AWS_ACCESS_KEY_ID"],
-        aws_secret_access_key=CREDENTIALS["AWS_SECRET_ACCESS_KEY"],
-    ).create_bucket(Bucket=_ARTIFACTS)
+    boto3.client("s3", endpoint_url=endpoint_url).create_bucket(Bucket=_ARTIFACTS)
     log = directory / "sam-deploy.log"
     command = [
         *(str(paths.SAM), "deploy", "--stack-name", STACK_NAME, "--template-file", "template.yaml"),

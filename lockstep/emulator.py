@@ -32,11 +32,17 @@ _START_SECONDS: Final = 60
 _STOP_SECONDS: Final = 15
 
 
-def environment(endpoint_url: str) -> dict[str, str]:
-    """An environment for AWS tools that reaches the emulator, and nothing of the user's own AWS set-up."""
-    ours = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+def leave_aws() -> None:
+    """From here on this process, and what it starts, knows nothing of the user's own AWS set-up or of a proxy."""
+    for name in [each for each in os.environ if each.startswith("AWS_")]:
+        del os.environ[name]
     nowhere = {"AWS_CONFIG_FILE": os.devnull, "AWS_SHARED_CREDENTIALS_FILE": os.devnull}
-    return ours | CREDENTIALS | nowhere | {"AWS_ENDPOINT_URL": endpoint_url}
+    os.environ.update(CREDENTIALS | nowhere | {"NO_PROXY": HOST, "no_proxy": HOST})
+
+
+def environment(endpoint_url: str) -> dict[str, str]:
+    """An environment for tools that are to find the emulator where they would look for AWS."""
+    return os.environ | {"AWS_ENDPOINT_URL": endpoint_url}
 
 
 @contextmanager

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import Enum
-from itertools import islice
+from itertools import islice, takewhile
 from typing import TYPE_CHECKING, Any
 
 from lockstep.stack import Stack
@@ -85,49 +85,50 @@ class Execution:
         }
 
     @classmethod
-    def read(cls, arn: str, status: str, history: Iterable[HistoryEventTypeDef]) -> Execution:
-        """Make it from the events of its history, oldest first."""
-        events = list(history)
+    def read(cls, arn: str, history: Sequence[HistoryEventTypeDef]) -> Execution:
+        """Make it from the events of its history, oldest first; there is at least one."""
+        first, last = history[0], history[-1]
         states = tuple(
-            each["stateEnteredEventDetails"]["name"] for each in events if "stateEnteredEventDetails" in each
+            each["stateEnteredEventDetails"]["name"] for each in history if "stateEnteredEventDetails" in each
         )
-        event = _json(events[0].get("executionStartedEventDetails", {}).get("input"))
-        outcome, explanation = _outcome(status, states, events)
+        event = _json(first.get("executionStartedEventDetails", {}).get("input"))
+        outcome, explanation = _outcome(states, last)
         return cls(
             arn,
             key=str(_dig(event, "detail", "object", "key") or ""),
             change=str(event.get("detail-type", "")).removeprefix("Object ").lower(),
             outcome=outcome,
             states=states,
-            started=events[0]["timestamp"],
-            stopped=None if status == "RUNNING" else events[-1]["timestamp"],
+            started=first["timestamp"],
+            stopped=last["timestamp"] if outcome.is_final else None,
             explanation=explanation,
         )
 
 
-def _outcome(status: str, states: tuple[str, ...], events: list[HistoryEventTypeDef]) -> tuple[Outcome, str]:
-    last = events[-1]
-    match status:
-        case "SUCCEEDED" if "Skipped" in states:
-            lock = _json(last.get("executionSucceededEventDetails", {}).get("output")).get("lock", {})
-            return Outcome(lock["work"].lower()), lock["reason"]
-        case "SUCCEEDED":
-            worker = next((each for each in reversed(states) if each in _WORKERS), None)
-            return _WORKERS.get(worker or "", Outcome.FAILED), ""
-        case "FAILED":
+def _outcome(states: tuple[str, ...], last: HistoryEventTypeDef) -> tuple[Outcome, str]:
+    """Told by the last event alone: the execution's status may be ahead of its history, or behind it."""
+    match last["type"]:
+        case "ExecutionSucceeded":
+            return _success(_json(last.get("executionSucceededEventDetails", {}).get("output")))
+        case "ExecutionFailed":
             failure = last.get("executionFailedEventDetails", {})
             error = failure.get("error", "")
             explanation = f"{error}: {failure.get('cause', '')}"
             return Outcome.REJECTED if error == "SourceRejected" else Outcome.FAILED, explanation
-        case "TIMED_OUT":
+        case "ExecutionTimedOut":
             return Outcome.TIMED_OUT, "the execution's own time limit"
-        case "ABORTED":
+        case "ExecutionAborted":
             return Outcome.ABORTED, last.get("executionAbortedEventDetails", {}).get("cause", "")
         case _:
             return (Outcome.WAITING if states and states[-1] == "WaitForLock" else Outcome.WORKING), ""
 
 
-_WORKERS = {"ConvertToGrayscale": Outcome.CONVERTED, "DeleteOutput": Outcome.DELETED}
+def _success(output: Mapping[str, Any]) -> tuple[Outcome, str]:
+    """What was applied, or why nothing was."""
+    if "released" in output:
+        is_removed = _dig(output, "applied", "output_etag") is None
+        return (Outcome.DELETED if is_removed else Outcome.CONVERTED), ""
+    return Outcome(str(_dig(output, "lock", "work")).lower()), str(_dig(output, "lock", "reason"))
 
 
 def _json(text: str | None) -> dict[str, Any]:
@@ -150,17 +151,17 @@ class Follower:
     """Follows the executions that start from now on.
 
     Attributes:
-        only_key: leave out executions for other objects; None follows all.
+        wants: whether to follow executions for the object of this key; for any unless told otherwise.
         executions: by ARN, oldest first, as of the last poll.
     """
 
     stack: Stack
-    only_key: str | None = None
+    wants: Callable[[str], bool] = lambda _: True
     executions: dict[str, Execution] = field(default_factory=dict)
     _not_ours: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
-        self._before = frozenset(arn for arn, _ in islice(recent(self.stack), 100))
+        self._before = frozenset(islice(recent(self.stack), 100))
 
     @property
     def interval_seconds(self) -> float:
@@ -170,12 +171,15 @@ class Follower:
     def poll(self) -> list[Execution]:
         """Look again, and return the executions that have moved on or are new, oldest first."""
         moved = []
-        for arn, status in reversed(self._since_start()):
+        for arn in reversed(self._since_start()):
             known = self.executions.get(arn)
             if arn in self._not_ours or (known is not None and known.outcome.is_final):
                 continue
-            now = Execution.read(arn, status, history(self.stack, arn))
-            if self.only_key not in {None, now.key}:
+            events = history(self.stack, arn)
+            if not events:  # listed, but not to be read yet
+                continue
+            now = Execution.read(arn, events)
+            if not self.wants(now.key):
                 self._not_ours.add(arn)
                 continue
             if known is None or (now.states, now.outcome) != (known.states, known.outcome):
@@ -183,21 +187,16 @@ class Follower:
             self.executions[arn] = now
         return moved
 
-    def _since_start(self) -> list[tuple[str, str]]:
-        found = []
-        for arn, status in recent(self.stack):
-            if arn in self._before:
-                break
-            found.append((arn, status))
-        return found
+    def _since_start(self) -> list[str]:
+        return list(takewhile(lambda arn: arn not in self._before, recent(self.stack)))
 
 
-def recent(stack: Stack) -> Iterator[tuple[str, str]]:
-    """ARN and status of executions, newest first; reads pages as they are asked for."""
+def recent(stack: Stack) -> Iterator[str]:
+    """ARNs of executions, newest first; reads pages as they are asked for."""
     pages = stack.stepfunctions.get_paginator("list_executions").paginate(stateMachineArn=stack.state_machine_arn)
     for page in pages:
         for each in page["executions"]:
-            yield each["executionArn"], each["status"]
+            yield each["executionArn"]
 
 
 def history(stack: Stack, arn: str) -> list[HistoryEventTypeDef]:

@@ -24,6 +24,7 @@ _RECORD: Final = _UP / "endpoint.json"
 @contextmanager
 def temporary_stack(say: Say, directory: Path = paths.LOCAL / "run") -> Iterator[Stack]:
     """A new stack without any state, gone when the block ends."""
+    emulator.leave_aws()
     shutil.rmtree(directory, ignore_errors=True)
     with _stack(say, directory) as stack:
         yield stack
@@ -35,6 +36,7 @@ def kept_stack(say: Say) -> Iterator[Stack]:
 
     Raises: UserError when it is up already.
     """
+    emulator.leave_aws()
     if (already := running_stack_endpoint()) is not None:
         msg = f"the local stack is up already, at {already}"
         raise UserError(msg)
@@ -51,7 +53,7 @@ def _stack(say: Say, directory: Path, *, port: int | None = None, keep: bool = F
     say("starting the embedded AWS")
     with emulator.running(directory, port=port, keep=keep) as endpoint_url:
         deploy(endpoint_url, directory, say)
-        yield connect(endpoint_url)
+        yield _connect(endpoint_url)
 
 
 def running_stack_endpoint() -> str | None:
@@ -65,21 +67,16 @@ def running_stack_endpoint() -> str | None:
 
 def running_stack() -> Stack:
     """The stack of `lockstep up`. Raises: UserError when it does not run."""
+    emulator.leave_aws()
     endpoint_url = running_stack_endpoint()
     if endpoint_url is None:
         msg = "no local stack is running: start one with `make up`, or name a deployed one with --stack-name"
         raise UserError(msg)
-    return connect(endpoint_url)
+    return _connect(endpoint_url)
 
 
-def connect(endpoint_url: str) -> Stack:
-    """The stack on the emulator at this address. Raises: UserError."""
-    session = boto3.Session(
-        aws_access_key_id=emulator.CREDENTIALS["AWS_ACCESS_KEY_ID"],
-        aws_secret_access_key=emulator.CREDENTIALS["AWS_SECRET_ACCESS_KEY"],
-        region_name=emulator.REGION,
-    )
-    return Stack.open(STACK_NAME, session, endpoint_url)
+def _connect(endpoint_url: str) -> Stack:
+    return Stack.open(STACK_NAME, boto3.Session(), endpoint_url)
 
 
 def _last_port() -> int | None:

@@ -46,7 +46,7 @@ class Status:
         return cls(
             stack,
             held=tuple(_held_locks(stack)),
-            latest=tuple(Execution.read(arn, status, history(stack, arn)) for arn, status in latest),
+            latest=tuple(Execution.read(arn, events) for arn in latest if (events := history(stack, arn))),
         )
 
     def as_json(self) -> dict[str, Any]:

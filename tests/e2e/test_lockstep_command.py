@@ -22,7 +22,11 @@ DEADLINE_SECONDS = 90
 
 
 def test_run_shows_photos_turning_gray_and_leaves_photos_and_histories() -> None:
-    done = subprocess.run([LOCKSTEP, "run", "--json"], capture_output=True, text=True, check=False)
+    """Whatever AWS profile or proxy the user has: none of it is for the local stack."""
+    users = {"AWS_PROFILE": "no-such-profile", "HTTP_PROXY": "http://127.0.0.1:9", "http_proxy": "http://127.0.0.1:9"}
+    done = subprocess.run(
+        [LOCKSTEP, "run", "--json"], env=os.environ | users, capture_output=True, text=True, check=False
+    )
 
     assert done.returncode == 0, done.stderr
     executions = json.loads(done.stdout)
