@@ -7,13 +7,15 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import Enum
-from itertools import islice, takewhile
-from typing import TYPE_CHECKING, Any
+from itertools import islice
+from typing import TYPE_CHECKING, Any, Final
 
 from lockstep.stack import Stack
 
 if TYPE_CHECKING:
     from mypy_boto3_stepfunctions.type_defs import HistoryEventTypeDef
+
+_PAGE: Final = 100  # what ListExecutions gives at a time
 
 
 class Outcome(Enum):
@@ -158,10 +160,10 @@ class Follower:
     stack: Stack
     wants: Callable[[str], bool] = lambda _: True
     executions: dict[str, Execution] = field(default_factory=dict)
-    _not_ours: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
-        self._before = frozenset(islice(recent(self.stack), 100))
+        self._seen = set(islice(recent(self.stack), _PAGE))
+        self._followed: list[str] = []
 
     @property
     def interval_seconds(self) -> float:
@@ -170,25 +172,34 @@ class Follower:
 
     def poll(self) -> list[Execution]:
         """Look again, and return the executions that have moved on or are new, oldest first."""
+        self._followed += reversed(self._new())
         moved = []
-        for arn in reversed(self._since_start()):
-            known = self.executions.get(arn)
-            if arn in self._not_ours or (known is not None and known.outcome.is_final):
-                continue
+        for arn in self._followed.copy():
             events = history(self.stack, arn)
             if not events:  # listed, but not to be read yet
                 continue
-            now = Execution.read(arn, events)
+            now, known = Execution.read(arn, events), self.executions.get(arn)
+            if now.outcome.is_final or not self.wants(now.key):
+                self._followed.remove(arn)
             if not self.wants(now.key):
-                self._not_ours.add(arn)
                 continue
             if known is None or (now.states, now.outcome) != (known.states, known.outcome):
                 moved.append(now)
             self.executions[arn] = now
         return moved
 
-    def _since_start(self) -> list[str]:
-        return list(takewhile(lambda arn: arn not in self._before, recent(self.stack)))
+    def _new(self) -> list[str]:
+        """ARNs not seen before, newest first. A page of known ones ends the search: the list may lag a little."""
+        found: list[str] = []
+        known_in_a_row = 0
+        for arn in recent(self.stack):
+            if arn not in self._seen:
+                found.append(arn)
+                known_in_a_row = 0
+            elif (known_in_a_row := known_in_a_row + 1) == _PAGE:
+                break
+        self._seen.update(found)
+        return found
 
 
 def recent(stack: Stack) -> Iterator[str]:
