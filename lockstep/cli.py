@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 import signal
 import sys
-from collections.abc import Callable, Sequence
-from contextlib import ExitStack, suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from functools import wraps
 from pathlib import Path
 from typing import Annotated, Any, Final, NoReturn, ParamSpec
@@ -17,6 +17,7 @@ from rich.console import Console
 
 from lockstep import local, paths, view
 from lockstep.demo import Demo
+from lockstep.deployment import Say
 from lockstep.errors import UserError
 from lockstep.executions import Execution, Follower
 from lockstep.objects import each_ended, put, remove
@@ -81,12 +82,7 @@ def _fail(message: str) -> NoReturn:
 def run(stack_name: StackName = None, profile: Profile = None, region: Region = None, as_json: AsJson = False) -> None:
     """Show it: photos in, gray photos out, one overwritten, one deleted. Local unless a stack is named."""
     screen = view.console(for_programs=as_json)
-    with ExitStack() as exits:
-        if stack_name is None:
-            with screen.status("") as progress:
-                stack = exits.enter_context(local.temporary_stack(progress.update))
-        else:
-            stack = Stack.on_aws(stack_name, profile, region)
+    with _named_or(local.temporary_stack, screen, stack_name, profile, region) as stack:
         screen.print(f"stack {stack.name} on {stack.where}", style="dim")
         demo = Demo(stack, screen)
         demo.play()
@@ -99,12 +95,7 @@ def run(stack_name: StackName = None, profile: Profile = None, region: Region = 
 def up(stack_name: StackName = None, profile: Profile = None, region: Region = None, as_json: AsJson = False) -> None:
     """Start the local stack and stay, showing executions as they happen. With --stack-name, watch that one."""
     screen = view.console(for_programs=as_json)
-    with ExitStack() as exits:
-        if stack_name is None:
-            with screen.status("") as progress:
-                stack = exits.enter_context(local.kept_stack(progress.update))
-        else:
-            stack = Stack.on_aws(stack_name, profile, region)
+    with _named_or(local.kept_stack, screen, stack_name, profile, region) as stack:
         view.welcome(stack, screen)
 
         def show(execution: Execution) -> None:
@@ -157,6 +148,24 @@ def status(
         _print_json(found.as_json())
     else:
         view.console().print(found.render())
+
+
+@contextmanager
+def _named_or(
+    start: Callable[[Say], AbstractContextManager[Stack]],
+    screen: Console,
+    stack_name: str | None,
+    profile: str | None,
+    region: str | None,
+) -> Iterator[Stack]:
+    """The stack named, or one started for as long as the block lasts."""
+    if stack_name is not None:
+        yield Stack.on_aws(stack_name, profile, region)
+        return
+    with ExitStack() as exits:
+        with screen.status("") as progress:
+            stack = exits.enter_context(start(progress.update))
+        yield stack
 
 
 def _stack(stack_name: str | None, profile: str | None, region: str | None) -> Stack:

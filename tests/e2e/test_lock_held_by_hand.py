@@ -17,7 +17,9 @@ def test_an_execution_waits_visibly_while_the_lock_is_held_and_goes_on_when_it_i
 
     def is_waiting() -> bool:
         follower.poll()
-        return [each.outcome for each in follower.executions.values()] == [Outcome.WAITING]
+        outcomes = [each.outcome for each in follower.executions.values()]
+        assert not any(each.is_final for each in outcomes), "it did not wait"
+        return outcomes == [Outcome.WAITING]
 
     world.wait_until(is_waiting, "the execution waits for the lock")
     assert world.output(key) is None

@@ -65,19 +65,8 @@ def test_a_slow_worker_that_overwrites_newer_work_puts_it_right(stack: Stack, mo
     Its event is older than the watermark then, and the input is what was applied: only a forced acquire works again.
     """
     sources = [stack.upload(RED)]
-    newer: list[Execution] = []
-    shipped = images.to_grayscale
+    newer = newer_execution_while_converting(stack, monkeypatch, sources)
     written: list[int] = []
-
-    def slowly(body: bytes) -> object:
-        if not newer:
-            stack.clock.pass_by(31)
-            sources.append(stack.upload(GREEN))
-            monkeypatch.setattr(grayscale.app, "to_grayscale", shipped)
-            newer.append(stack.run(created(SECOND)))
-        return shipped(body)
-
-    monkeypatch.setattr(grayscale.app, "to_grayscale", slowly)
     stack.lambdas.before(RELEASE, lambda: written.append(stack.output().gray), call=2)
 
     older = stack.run(created(FIRST))
@@ -99,18 +88,7 @@ def test_a_slow_worker_that_overwrites_newer_work_puts_it_right(stack: Stack, mo
 def test_a_slow_rejection_that_removes_newer_work_puts_it_right(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
     """It has read what is no image, its lease ends, a newer execution converts a photo, and then it removes that."""
     sources = [stack.upload(NOT_AN_IMAGE)]
-    newer: list[Execution] = []
-    shipped = images.to_grayscale
-
-    def slowly(body: bytes) -> object:
-        if not newer:
-            stack.clock.pass_by(31)
-            sources.append(stack.upload(GREEN))
-            monkeypatch.setattr(grayscale.app, "to_grayscale", shipped)
-            newer.append(stack.run(created(SECOND)))
-        return shipped(body)
-
-    monkeypatch.setattr(grayscale.app, "to_grayscale", slowly)
+    newer = newer_execution_while_converting(stack, monkeypatch, sources)
 
     older = stack.run(created(FIRST))
 
@@ -174,3 +152,25 @@ def test_the_wait_limit_starts_anew_after_the_lock_was_held_in_between(
 
     assert (execution.status, execution.error) == ("SUCCEEDED", None)
     assert execution.states == (*WAITED, *CONVERTED, *WAITED, *CONVERTED)
+
+
+def newer_execution_while_converting(
+    stack: Stack, monkeypatch: pytest.MonkeyPatch, sources: list[str]
+) -> list[Execution]:
+    """Between the first worker's read and its write its lease ends, and a photo is uploaded and converted by another.
+
+    The list that is returned has that execution then, and `sources` the photo's tag.
+    """
+    newer: list[Execution] = []
+    shipped = images.to_grayscale
+
+    def slowly(body: bytes) -> object:
+        if not newer:
+            stack.clock.pass_by(31)
+            sources.append(stack.upload(GREEN))
+            monkeypatch.setattr(grayscale.app, "to_grayscale", shipped)
+            newer.append(stack.run(created(SECOND)))
+        return shipped(body)
+
+    monkeypatch.setattr(grayscale.app, "to_grayscale", slowly)
+    return newer
