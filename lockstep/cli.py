@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Annotated, Any, Final, NoReturn, ParamSpec
 
 import typer
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import BotoCoreError, ClientError, EndpointConnectionError
 from rich.console import Console
 
 from lockstep import local, paths, view
@@ -20,7 +20,7 @@ from lockstep.demo import Demo
 from lockstep.deployment import Say
 from lockstep.errors import UserError
 from lockstep.executions import Execution, Follower
-from lockstep.objects import each_ended, put, remove
+from lockstep.objects import ended, put, remove
 from lockstep.stack import Stack
 from lockstep.status import Status
 
@@ -54,12 +54,14 @@ def command(function: Callable[P, None]) -> Callable[P, None]:
 
     @wraps(function)
     def guarded(*args: P.args, **kwargs: P.kwargs) -> None:
-        for each in (signal.SIGTERM, signal.SIGHUP):  # stop as on Ctrl-C: what was started has to end
+        for each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):  # all the same: what was started has to end
             signal.signal(each, _interrupt)
         try:
             function(*args, **kwargs)
         except UserError as error:
             _fail(str(error))
+        except EndpointConnectionError as error:
+            _fail(f"{error.kwargs['endpoint_url']} does not answer")
         except (ClientError, BotoCoreError) as error:
             _fail(f"AWS: {error}")
         except KeyboardInterrupt:
@@ -74,7 +76,7 @@ def _interrupt(*_: object) -> NoReturn:
 
 
 def _fail(message: str) -> NoReturn:
-    Console(stderr=True, highlight=False).print("error:", message, style="red", markup=False)
+    Console(stderr=True, highlight=False).print("error:", message, style="red", markup=False, soft_wrap=True)
     raise typer.Exit(EXIT_USER_ERROR)
 
 
@@ -107,7 +109,7 @@ def up(stack_name: StackName = None, profile: Profile = None, region: Region = N
         with suppress(KeyboardInterrupt):  # the usual way to end it
             view.stream(Follower(stack), screen, show)
         if stack.is_local:
-            screen.print("stopping; objects and executions are kept for the next time", style="dim")
+            screen.print("stopping; all is kept for the next time, and what is at work goes on then", style="dim")
 
 
 @command
@@ -121,8 +123,11 @@ def put_(
 ) -> None:
     """Put a file into the input bucket and follow what comes of it."""
     stack = _stack(stack_name, profile, region)
-    key = key or file.name
-    _follow(stack, key, lambda: put(stack, file, key), as_json=as_json)
+    key = _checked(file.name if key is None else key)
+    own: list[str] = []  # the ETag, once it is known
+    follower = Follower(stack, wants=lambda each: each.key == key and each.etag in own)
+    own.append(put(stack, file, key))
+    _follow(follower, as_json=as_json)
 
 
 @command
@@ -135,7 +140,9 @@ def rm(
 ) -> None:
     """Delete an object of the input bucket and follow what comes of it."""
     stack = _stack(stack_name, profile, region)
-    _follow(stack, key, lambda: remove(stack, key), as_json=as_json)
+    follower = Follower(stack, wants=lambda each: each.key == key and each.change == "deleted")
+    remove(stack, _checked(key))
+    _follow(follower, as_json=as_json)
 
 
 @command
@@ -147,7 +154,7 @@ def status(
     if as_json:
         _print_json(found.as_json())
     else:
-        view.console().print(found.render())
+        found.show(view.console())
 
 
 @contextmanager
@@ -162,6 +169,7 @@ def _named_or(
     if stack_name is not None:
         yield Stack.on_aws(stack_name, profile, region)
         return
+    _refuse_aws_options(profile, region)
     with ExitStack() as exits:
         with screen.status("") as progress:
             stack = exits.enter_context(start(progress.update))
@@ -172,14 +180,28 @@ def _stack(stack_name: str | None, profile: str | None, region: str | None) -> S
     """The stack named, or the local one; never a guess, so that nobody deletes on AWS what was meant to be local."""
     if stack_name is not None:
         return Stack.on_aws(stack_name, profile, region)
+    _refuse_aws_options(profile, region)
     return local.running_stack()
 
 
-def _follow(stack: Stack, key: str, act: Callable[[], None], *, as_json: bool) -> None:
+def _refuse_aws_options(profile: str | None, region: str | None) -> None:
+    if profile is not None or region is not None:
+        raise UserError("--profile and --region go with --stack-name; without it, this is about the local stack")
+
+
+def _checked(key: str) -> str:
+    if not key:
+        raise UserError("a key cannot be empty")
+    return key
+
+
+def _follow(follower: Follower, *, as_json: bool) -> None:
     screen = view.console(for_programs=as_json)
-    follower = Follower(stack, wants=lambda other: other == key)
-    act()
-    executions = view.follow(follower, screen, each_ended([key]), seconds=_FOLLOW_SECONDS)
+    try:
+        executions = view.follow(follower, screen, ended(1), seconds=_FOLLOW_SECONDS)
+    except KeyboardInterrupt:
+        screen.print("not followed any further; `lockstep status` shows what comes of it", style="dim")
+        raise
     _report(executions, screen, as_json=as_json)
     _exit_by(executions)
 
@@ -199,8 +221,3 @@ def _print_json(found: Any) -> None:  # noqa: ANN401  # whatever json takes
 def _exit_by(executions: Sequence[Execution]) -> None:
     if not all(each.outcome.is_good for each in executions):
         raise typer.Exit(EXIT_FAILED)
-
-
-def main() -> None:
-    """Entry point."""
-    app()

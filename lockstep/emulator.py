@@ -11,7 +11,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 from urllib.error import URLError
 from urllib.request import urlopen
 
@@ -45,9 +45,16 @@ def environment(endpoint_url: str) -> dict[str, str]:
     return os.environ | {"AWS_ENDPOINT_URL": endpoint_url}
 
 
+class Emulator(NamedTuple):
+    """A running one."""
+
+    endpoint_url: str
+    pid: int
+
+
 @contextmanager
-def running(directory: Path, *, port: int | None = None, keep: bool = False) -> Iterator[str]:
-    """Run the emulator and yield its endpoint URL; leave no process behind, however the block ends.
+def running(directory: Path, *, port: int | None = None, keep: bool = False) -> Iterator[Emulator]:
+    """Run the emulator; leave no process behind, however the block ends.
 
     Args:
         directory: where its log and its state go.
@@ -70,7 +77,7 @@ def running(directory: Path, *, port: int | None = None, keep: bool = False) -> 
         )
         try:
             _wait_until_healthy(process, endpoint_url, log)
-            yield endpoint_url
+            yield Emulator(endpoint_url, process.pid)
         finally:
             _stop(process)
 

@@ -50,6 +50,7 @@ class Execution:
     Attributes:
         key: of the object; empty where the input names none.
         change: what the S3 event says happened: "created", "deleted", or the detail-type it came with.
+        etag: of the object that the event is about; empty where it names none, as on most deletions.
         states: names of the states entered, in order.
         explanation: why it was skipped or failed, for people; empty where there is nothing to explain.
     """
@@ -57,6 +58,7 @@ class Execution:
     arn: str
     key: str
     change: str
+    etag: str
     outcome: Outcome
     states: tuple[str, ...]
     started: datetime
@@ -99,6 +101,7 @@ class Execution:
             arn,
             key=str(_dig(event, "detail", "object", "key") or ""),
             change=str(event.get("detail-type", "")).removeprefix("Object ").lower(),
+            etag=str(_dig(event, "detail", "object", "etag") or ""),
             outcome=outcome,
             states=states,
             started=first["timestamp"],
@@ -153,12 +156,12 @@ class Follower:
     """Follows the executions that start from now on.
 
     Attributes:
-        wants: whether to follow executions for the object of this key; for any unless told otherwise.
+        wants: which executions to follow; all unless told otherwise.
         executions: by ARN, oldest first, as of the last poll.
     """
 
     stack: Stack
-    wants: Callable[[str], bool] = lambda _: True
+    wants: Callable[[Execution], bool] = lambda _: True
     executions: dict[str, Execution] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -179,9 +182,9 @@ class Follower:
             if not events:  # listed, but not to be read yet
                 continue
             now, known = Execution.read(arn, events), self.executions.get(arn)
-            if now.outcome.is_final or not self.wants(now.key):
+            if now.outcome.is_final or not self.wants(now):
                 self._followed.remove(arn)
-            if not self.wants(now.key):
+            if not self.wants(now):
                 continue
             if known is None or (now.states, now.outcome) != (known.states, known.outcome):
                 moved.append(now)

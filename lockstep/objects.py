@@ -6,7 +6,6 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from boto3.exceptions import S3UploadFailedError
 from botocore.exceptions import BotoCoreError, ClientError
 
 from lockstep.errors import UserError
@@ -17,13 +16,15 @@ if TYPE_CHECKING:
     from mypy_boto3_s3.type_defs import ObjectTypeDef
 
 
-def put(stack: Stack, file: Path, key: str) -> None:
-    """Upload a file to the input bucket. Raises: UserError."""
+def put(stack: Stack, file: Path, key: str) -> str:
+    """Upload a file to the input bucket in one request, and return its ETag. Raises: UserError."""
     try:
-        stack.s3.upload_file(str(file), stack.input_bucket, key)
-    except (S3UploadFailedError, ClientError, BotoCoreError, OSError) as error:
+        with file.open("rb") as body:
+            answer = stack.s3.put_object(Bucket=stack.input_bucket, Key=key, Body=body)
+    except (ClientError, BotoCoreError, OSError) as error:
         msg = f"{file}: {error}"
         raise UserError(msg) from error
+    return answer["ETag"].strip('"')
 
 
 def remove(stack: Stack, key: str) -> None:
@@ -39,14 +40,9 @@ def remove(stack: Stack, key: str) -> None:
         raise UserError(msg) from error
 
 
-def each_ended(keys: Sequence[str]) -> Callable[[Sequence[Execution]], bool]:
-    """Whether there is an execution for each key, as often as it is in `keys`, and all of these have ended."""
-
-    def is_done(executions: Sequence[Execution]) -> bool:
-        ended = [each.key for each in executions if each.outcome.is_final]
-        return all(ended.count(key) >= keys.count(key) for key in keys)
-
-    return is_done
+def ended(number: int) -> Callable[[Sequence[Execution]], bool]:
+    """Whether there are that many executions or more, and all of them have ended."""
+    return lambda executions: len(executions) >= number and all(each.outcome.is_final for each in executions)
 
 
 def listing(stack: Stack, bucket: str, prefix: str = "") -> list[ObjectTypeDef]:

@@ -7,9 +7,7 @@ from dataclasses import asdict, dataclass
 from itertools import islice
 from typing import Any, Final
 
-from rich.console import Group, RenderableType
-from rich.table import Table
-from rich.text import Text
+from rich.console import Console
 
 from lockstep import view
 from lockstep.executions import Execution, history, recent
@@ -59,25 +57,18 @@ class Status:
             "latest_executions": [each.as_json() for each in self.latest],
         }
 
-    def render(self) -> RenderableType:
+    def show(self, console: Console) -> None:
         """For people."""
-        names = Table.grid(padding=(0, 2))
-        names.add_column(no_wrap=True)
-        names.add_column(overflow="fold")
-        names.add_row("stack", f"{self.stack.name} on {self.stack.where}")
-        for name, value in self.stack.names.items():
-            names.add_row(name.replace("_", " "), value)
-        held = Table.grid(padding=(0, 2))
+        console.print(f"stack {self.stack.name} on {self.stack.where}")
+        view.names(self.stack, console)
+        live = [each for each in self.held if each.lease_seconds > 0]
+        console.print(f"\nlocks held: {len(live) or 'none'}", style="bold")
         for each in self.held:
-            lease = f"{each.lease_seconds:.0f} s left" if each.lease_seconds > 0 else "lease ended"
-            held.add_row(Text(each.object_id), Text(each.owner, "dim"), Text(lease, "yellow"))
-        return Group(
-            names,
-            Text(f"\nlocks held: {len(self.held) or 'none'}", "bold"),
-            held,
-            Text("\nlatest executions" if self.latest else "\nno executions yet", "bold"),
-            view.table(self.latest) if self.latest else Text(),
-        )
+            lease = f"for {each.lease_seconds:.0f} s more" if each in live else "its lease has ended: free to take"
+            console.print(f"  {each.object_id} by {each.owner}, {lease}", markup=False, soft_wrap=True)
+        console.print("\nlatest executions" if self.latest else "\nno executions yet", style="bold")
+        if self.latest:
+            console.print(view.table(self.latest))
 
 
 def _held_locks(stack: Stack) -> list[HeldLock]:

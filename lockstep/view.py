@@ -35,9 +35,13 @@ _STYLES: Final = {
 }
 
 
+_PIPE_WIDTH: Final = 200
+
+
 def console(*, for_programs: bool = False) -> Console:
-    """The terminal; standard error where standard output is for a program."""
-    return Console(file=sys.stderr if for_programs else sys.stdout, highlight=False)
+    """The terminal; standard error where standard output is for a program. A file or a pipe gets long lines."""
+    out = sys.stderr if for_programs else sys.stdout
+    return Console(file=out, highlight=False, width=None if out.isatty() else _PIPE_WIDTH)
 
 
 def table(executions: Sequence[Execution]) -> RenderableType:
@@ -80,11 +84,13 @@ def trail(execution: Execution) -> Text:
 def line(execution: Execution) -> Text:
     """An execution that has ended, as one line."""
     style = _STYLES[execution.outcome]
+    waits = execution.states.count("WaitForLock")
+    details = [execution.change, f"waited {waits} times" if waits else "", f"{execution.seconds:.1f} s"]
     text = Text.assemble(
-        (f"{execution.started.astimezone():%H:%M:%S}  ", "dim"),
+        (f"{(execution.stopped or execution.started).astimezone():%H:%M:%S}  ", "dim"),
         (f"{execution.outcome.value:<10}  ", style),
         f"{execution.key or execution.name}  ",
-        (f"{execution.change}, {execution.seconds:.1f} s", "dim"),
+        (", ".join(filter(None, details)), "dim"),
     )
     if execution.explanation:
         text.append(f"\n          {execution.explanation}", "dim")
@@ -131,8 +137,7 @@ def stream(follower: Follower, console: Console, on_end: Callable[[Execution], N
 def welcome(stack: Stack, console: Console) -> None:
     """Where the stack is, and what to try."""
     console.print(Text.assemble(("up: ", "bold green"), f"stack {stack.name} on {stack.where}"))
-    for name, value in stack.names.items():
-        console.print(f"  {name.replace('_', ' '):<14} {value}", style="dim", soft_wrap=True)
+    names(stack, console)
     sample = "samples/rocket.jpg"
     lockstep = ".venv/bin/lockstep"
     if stack.endpoint_url is None:
@@ -145,6 +150,12 @@ def welcome(stack: Stack, console: Console) -> None:
         f"{variables} aws --endpoint-url {stack.endpoint_url} s3 cp {sample} s3://{stack.input_bucket}/",
     ):
         console.print(f"  {each}", soft_wrap=True)
+
+
+def names(stack: Stack, console: Console) -> None:
+    """What the stack's resources are called, to be copied."""
+    for name, value in stack.names.items():
+        console.print(f"  {name.replace('_', ' '):<14} {value}", style="dim", soft_wrap=True)
 
 
 def waiting_for(what: str) -> RenderableType:

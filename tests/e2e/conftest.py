@@ -87,7 +87,7 @@ class World:
             time.sleep(0.1)
 
     def _one_execution(self, key: str, act: Callable[[], object]) -> Execution:
-        follower = Follower(self.stack, wants=lambda other: other == key)
+        follower = Follower(self.stack, wants=lambda each: each.key == key)
         act()
 
         def ended() -> bool:

@@ -11,7 +11,7 @@ from tests.e2e.conftest import World, sample
 def test_an_execution_waits_visibly_while_the_lock_is_held_and_goes_on_when_it_is_free(world: World) -> None:
     key = "held.jpg"
     hold(world, key)
-    follower = Follower(world.stack, wants=lambda other: other == key)
+    follower = Follower(world.stack, wants=lambda each: each.key == key)
 
     world.start_put(key, sample("rocket.jpg"))
 

@@ -12,10 +12,15 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import boto3
 import psutil
 import pytest
 
-from lockstep import paths
+from lockstep import emulator, paths
+from lockstep.deployment import STACK_NAME
+from lockstep.stack import Stack
+from tests.e2e.conftest import World, sample
+from tests.e2e.test_lock_held_by_hand import hold
 
 LOCKSTEP = str(Path(sys.executable).parent / "lockstep")
 DEADLINE_SECONDS = 90
@@ -70,6 +75,44 @@ def test_up_keeps_objects_and_executions_from_one_time_to_the_next(tmp_path: Pat
         assert status["locks_held"] == []
         rm = lockstep("rm", key, build=tmp_path)
         assert [each["outcome"] for each in json.loads(rm.stdout)] == ["deleted"]
+
+
+def test_a_second_lockstep_in_the_same_place_is_refused_with_the_process_that_is_there(tmp_path: Path) -> None:
+    with started("run", build=tmp_path) as run:
+        wait_until((tmp_path / "local" / "run" / "emulator.log").exists, "the first one is at work")
+        second = lockstep("run", build=tmp_path)
+        assert run.poll() is None
+
+    assert second.returncode == 2
+    assert f"process {run.pid}" in second.stderr
+    assert "Traceback" not in second.stderr
+
+
+def test_what_was_at_work_when_up_was_stopped_is_done_the_next_time(tmp_path: Path) -> None:
+    with started("up", build=tmp_path) as up:
+        wait_until(is_up(tmp_path), "the local stack is up")
+        local_stack = connected(tmp_path)
+        hold(local_stack, "waiting.jpg", lease_seconds=8)
+        local_stack.start_put("waiting.jpg", sample("rocket.jpg"))
+        wait_until(lambda: outcomes(tmp_path) == ["waiting"], "the execution waits")
+        up.send_signal(signal.SIGINT)
+        assert up.wait(DEADLINE_SECONDS) == 0
+
+    with started("up", build=tmp_path):
+        wait_until(is_up(tmp_path), "the local stack is up again")
+        wait_until(lambda: outcomes(tmp_path) == ["converted", "aborted"], "it was started again, and has ended")
+
+
+def outcomes(build: Path) -> list[str]:
+    """Of the latest executions, newest first."""
+    return [each["outcome"] for each in json.loads(lockstep("status", build=build).stdout)["latest_executions"]]
+
+
+def connected(build: Path) -> World:
+    """The stack that is up, for what the command does not do."""
+    emulator.leave_aws()
+    running = json.loads((build / "local/up/emulator.json").read_text())
+    return World(Stack.open(STACK_NAME, boto3.Session(), running["endpoint_url"]))
 
 
 def test_a_rejected_file_shows_in_the_exit_code(tmp_path: Path) -> None:

@@ -81,7 +81,7 @@ def test_an_execution_is_told_when_it_moves_on_and_never_read_again_after_its_en
 
 
 def test_other_objects_are_left_out_and_read_once(account: Account) -> None:
-    following = follower(wants=lambda key: key == "mine")
+    following = follower(wants=lambda each: each.key == "mine")
     account.start("other", "theirs")
     account.start("own", "mine")
 

@@ -10,13 +10,14 @@ from botocore.client import BaseClient
 from botocore.exceptions import ClientError
 from typer.testing import CliRunner, Result
 
-from lockstep import local
+from lockstep import emulator, local
 from lockstep.cli import app
 
 
 @pytest.fixture(autouse=True)
 def no_local_stack(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(local, "running_stack_endpoint", lambda: None)
+    monkeypatch.setattr(local, "_running_emulator", lambda: None)
+    monkeypatch.setattr(emulator, "leave_aws", lambda: None)
     for name in ("AWS_PROFILE", "AWS_REGION", "AWS_DEFAULT_REGION", "LOCKSTEP_STACK_NAME"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
@@ -60,6 +61,15 @@ def test_a_profile_that_does_not_exist_is_named() -> None:
 
 def test_a_file_that_does_not_exist_is_named(tmp_path: Path) -> None:
     assert "missing.jpg" in lockstep("put", str(tmp_path / "missing.jpg")).output.replace("\n", "")
+
+
+def test_aws_options_without_a_stack_are_not_ignored() -> None:
+    assert "--stack-name" in lockstep("status", "--profile", "production").output
+
+
+def test_an_empty_key_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(local, "running_stack", lambda: None)
+    assert "a key cannot be empty" in lockstep("put", __file__, "--key", "").output
 
 
 def lockstep(*arguments: str) -> Result:
