@@ -25,7 +25,7 @@ run: setup ## the whole system on this machine: photos in, gray photos out, then
 	@$(BIN)/lockstep run
 
 .PHONY: up
-up: setup ## the same, and it stays up: try it by hand until Ctrl-C
+up: setup ## the same stack, empty, for you to try by hand until Ctrl-C; what is in it is kept
 	@$(BIN)/lockstep up
 
 .PHONY: build
@@ -81,11 +81,14 @@ clean: ## remove everything that was built or installed here
 # --- set-up ----------------------------------------------------------------------------------------------
 
 .PHONY: setup
-setup: $(VENV) $(SAM) $(EMULATOR) $(NODE) ## install what is needed, into this folder only
+setup: $(VENV) $(SAM) $(EMULATOR) ## install what is needed, into this folder only
 
-.tools/uv/bin/uv: requirements/uv.txt
+.PHONY: python
+python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
 	  echo "Lockstep needs Python 3.11 or newer; $(PYTHON) is $$($(PYTHON) -V 2>&1). Name another: make PYTHON=python3.13 ..." >&2; exit 1; }
+
+.tools/uv/bin/uv: requirements/uv.txt | python
 	@echo "installing uv"
 	@$(PYTHON) -m venv .tools/uv
 	@.tools/uv/bin/python -m pip install --quiet --require-hashes -r requirements/uv.txt
@@ -97,20 +100,21 @@ define environment
 	@$(UV) pip sync --quiet --require-hashes --python $(1)/bin/python $(2)
 endef
 
-$(VENV): requirements/dev.txt pyproject.toml | $(UV)
+$(VENV): requirements/dev.txt pyproject.toml | python $(UV)
 	$(call environment,.venv,requirements/dev.txt)
 	@$(UV) pip install --quiet --no-deps --no-build-isolation --python .venv/bin/python --editable .
 	@touch $@
 
-$(SAM): requirements/sam.txt | $(UV)
+$(SAM): requirements/sam.txt | python $(UV)
 	$(call environment,.tools/sam,requirements/sam.txt)
 	@touch $@
 
-$(EMULATOR): requirements/emulator.txt | $(UV)
+$(EMULATOR): requirements/emulator.txt | python $(UV)
 	$(call environment,.tools/emulator,requirements/emulator.txt)
 	@touch $@
 
 $(NODE): package-lock.json
+	@command -v npm >/dev/null || { echo "make check needs Node 20 or newer, with npm" >&2; exit 1; }
 	@echo "installing node_modules"
 	@npm ci --silent
 	@touch $@
