@@ -168,7 +168,7 @@ class OneObject(RuleBasedStateMachine):
         stored = self.output.objects.get(KEY)
         assert (stored.body if stored else None) == wanted
 
-    # --- helpers ---------------------------------------------------------------------------------------------
+    # --- parts ----------------------------------------------------------------------------------------------
 
     @property
     def item(self) -> dict[str, str | int]:
