@@ -124,9 +124,9 @@ def put_(
     """Put a file into the input bucket and follow what comes of it."""
     stack = _stack(stack_name, profile, region)
     key = _checked(file.name if key is None else key)
-    own: list[str] = []  # the ETag, once it is known
-    follower = Follower(stack, wants=lambda each: each.key == key and each.etag in own)
-    own.append(put(stack, file, key))
+    follower = Follower(stack)  # from before the upload on
+    etag = put(stack, file, key)
+    follower.wants = lambda each: each.key == key and each.etag == etag
     _follow(follower, as_json=as_json)
 
 

@@ -138,7 +138,9 @@ def _wait_until_healthy(process: subprocess.Popen[bytes], endpoint_url: str, log
 
 def _stop(process: subprocess.Popen[bytes]) -> None:
     """Ask it to save and end; then end what is left of its process group, its Lambda functions among them."""
-    handler = signal.signal(signal.SIGINT, signal.SIG_IGN)  # a second Ctrl-C must not leave half of it behind
+    # A second Ctrl-C must not leave half of it behind.
+    interrupting = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    handlers = [signal.signal(each, signal.SIG_IGN) for each in interrupting]
     try:
         process.terminate()
         with suppress(subprocess.TimeoutExpired):
@@ -147,4 +149,5 @@ def _stop(process: subprocess.Popen[bytes]) -> None:
             os.killpg(process.pid, signal.SIGKILL)
         process.wait()
     finally:
-        signal.signal(signal.SIGINT, handler)
+        for each, handler in zip(interrupting, handlers, strict=True):
+            signal.signal(each, handler)
