@@ -1,6 +1,8 @@
 import importlib
 import json
+import logging
 import os
+import re
 import subprocess
 import sys
 from io import BytesIO
@@ -242,6 +244,14 @@ def test_an_invalid_event_locks_nothing_and_its_failure_is_told(
         invoke("acquire_lock", state)
     assert invoke("release_lock", failed(state, raised.value)) == {"error": "InvalidEvent", "cause": str(raised.value)}
     assert store.items == {}
+
+
+@pytest.mark.parametrize("name", ["acquire_lock", "delete_output", "grayscale", "release_lock"])
+def test_log_lines_are_such_that_lambda_reads_their_level(name: str) -> None:
+    """Beside a timestamp that is not RFC 3339 it takes any line for INFO (Lambda, "advanced logging controls")."""
+    line = json.loads(app(name).logger.registered_formatter.format(logging.makeLogRecord({"levelname": "ERROR"})))
+    assert line["level"] == "ERROR"
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d+(Z|[+-]\d\d:\d\d)", line["timestamp"])
 
 
 def test_there_are_four_lambdas() -> None:
