@@ -20,7 +20,7 @@ from lockstep.demo import Demo
 from lockstep.deployment import Say
 from lockstep.errors import UserError
 from lockstep.executions import Execution, Follower
-from lockstep.objects import ended, put, remove
+from lockstep.objects import put, remove
 from lockstep.stack import Stack
 from lockstep.status import Status
 
@@ -198,7 +198,7 @@ def _checked(key: str) -> str:
 def _follow(follower: Follower, *, as_json: bool) -> None:
     screen = view.console(for_programs=as_json)
     try:
-        executions = view.follow(follower, screen, ended(1), seconds=_FOLLOW_SECONDS)
+        executions = view.follow(follower, screen, at_least=1, seconds=_FOLLOW_SECONDS)
     except KeyboardInterrupt:
         screen.print("not followed any further; `lockstep status` shows what comes of it", style="dim")
         raise

@@ -15,7 +15,7 @@ from rich.text import Text
 from lockstep import paths
 from lockstep.errors import UserError
 from lockstep.executions import Execution, Follower, history
-from lockstep.objects import ended, listing, out_of_step, put, remove
+from lockstep.objects import listing, out_of_step, put, remove
 from lockstep.stack import Stack
 from lockstep.view import follow
 
@@ -55,7 +55,7 @@ class Demo:
         """Do something to the input bucket, follow what comes of it, and check and save the output bucket."""
         follower = Follower(self.stack, wants=lambda each: each.key.startswith(self._prefix))
         do()
-        executions = follow(follower, self.console, ended(len(touched)), seconds=_DEADLINE_SECONDS)
+        executions = follow(follower, self.console, at_least=len(touched), seconds=_DEADLINE_SECONDS)
         self.executions += executions
         if differing := out_of_step(self.stack, self._prefix):
             msg = f"the output bucket is not in step with the input bucket: {', '.join(differing)}"

@@ -19,12 +19,11 @@ from lockstep import paths
 from lockstep.errors import UserError
 
 HOST: Final = "127.0.0.1"
-REGION: Final = "us-east-1"
 # Any will do, but tools insist on some, and must not find the user's own.
 CREDENTIALS: Final = {
     "AWS_ACCESS_KEY_ID": "test",
     "AWS_SECRET_ACCESS_KEY": "test",
-    "AWS_DEFAULT_REGION": REGION,
+    "AWS_DEFAULT_REGION": "us-east-1",
 }
 # Without a cap each of a hundred uploads gets a process of its own.
 _LAMBDA_CONCURRENCY: Final = 16

@@ -182,9 +182,10 @@ class Follower:
             if not events:  # listed, but not to be read yet
                 continue
             now, known = Execution.read(arn, events), self.executions.get(arn)
-            if now.outcome.is_final or not self.wants(now):
+            wanted = self.wants(now)
+            if now.outcome.is_final or not wanted:
                 self._followed.remove(arn)
-            if not self.wants(now):
+            if not wanted:
                 continue
             if known is None or (now.states, now.outcome) != (known.states, known.outcome):
                 moved.append(now)

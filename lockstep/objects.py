@@ -1,15 +1,13 @@
-"""Objects put and removed by hand, and the executions that follow from it."""
+"""The objects of a stack: put and removed by hand, listed, compared."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 from lockstep.errors import UserError
-from lockstep.executions import Execution
 from lockstep.stack import Stack
 
 if TYPE_CHECKING:
@@ -38,11 +36,6 @@ def remove(stack: Stack, key: str) -> None:
             raise UserError(msg) from None
         msg = f"{key}: {error}"
         raise UserError(msg) from error
-
-
-def ended(number: int) -> Callable[[Sequence[Execution]], bool]:
-    """Whether there are that many executions or more, and all of them have ended."""
-    return lambda executions: len(executions) >= number and all(each.outcome.is_final for each in executions)
 
 
 def listing(stack: Stack, bucket: str, prefix: str = "") -> list[ObjectTypeDef]:

@@ -28,6 +28,10 @@ class HeldLock:
     owner: str
     lease_seconds: float
 
+    @property
+    def is_live(self) -> bool:
+        return self.lease_seconds > 0
+
 
 @dataclass(frozen=True)
 class Status:
@@ -61,10 +65,10 @@ class Status:
         """For people."""
         console.print(f"stack {self.stack.name} on {self.stack.where}")
         view.names(self.stack, console)
-        live = [each for each in self.held if each.lease_seconds > 0]
-        console.print(f"\nlocks held: {len(live) or 'none'}", style="bold")
+        live = sum(each.is_live for each in self.held)
+        console.print(f"\nlocks held: {live or 'none'}", style="bold")
         for each in self.held:
-            lease = f"for {each.lease_seconds:.0f} s more" if each in live else "its lease has ended: free to take"
+            lease = f"for {each.lease_seconds:.0f} s more" if each.is_live else "its lease has ended: free to take"
             console.print(f"  {each.object_id} by {each.owner}, {lease}", markup=False, soft_wrap=True)
         console.print("\nlatest executions" if self.latest else "\nno executions yet", style="bold")
         if self.latest:

@@ -97,14 +97,8 @@ def line(execution: Execution) -> Text:
     return text
 
 
-def follow(
-    follower: Follower,
-    console: Console,
-    is_done: Callable[[Sequence[Execution]], bool],
-    *,
-    seconds: float,
-) -> list[Execution]:
-    """Show the executions going from state to state until `is_done` says so, and return them.
+def follow(follower: Follower, console: Console, *, at_least: int, seconds: float) -> list[Execution]:
+    """Show the executions going from state to state until there are enough and all have ended, and return them.
 
     Raises: UserError when that takes longer than `seconds`.
     """
@@ -114,7 +108,7 @@ def follow(
             follower.poll()
             executions = list(follower.executions.values())
             live.update(table(executions) if executions else waiting_for("the first event"))
-            if is_done(executions):
+            if len(executions) >= at_least and all(each.outcome.is_final for each in executions):
                 return executions
             if time.monotonic() > deadline:
                 msg = f"not done after {seconds:.0f} s: {_progress(executions)}"
@@ -138,10 +132,10 @@ def welcome(stack: Stack, console: Console) -> None:
     """Where the stack is, and what to try."""
     console.print(Text.assemble(("up: ", "bold green"), f"stack {stack.name} on {stack.where}"))
     names(stack, console)
+    if not stack.is_local:
+        return
     sample = "samples/rocket.jpg"
     lockstep = ".venv/bin/lockstep"
-    if stack.endpoint_url is None:
-        return
     variables = " ".join(f"{name}={value}" for name, value in CREDENTIALS.items())
     console.print("try, in another terminal:", style="bold")
     for each in (

@@ -79,24 +79,30 @@ class World:
     def is_free(self, key: str) -> bool:
         return not {"owner", "lease_expires_at"} & (self.record(key) or {}).keys()
 
-    def wait_until(self, done: Callable[[], bool], what: str, seconds: float = DEADLINE_SECONDS) -> None:
-        deadline = time.monotonic() + seconds
-        while not done():
-            if time.monotonic() > deadline:
-                pytest.fail(f"not within {seconds} s: {what}")
-            time.sleep(0.1)
-
     def _one_execution(self, key: str, act: Callable[[], object]) -> Execution:
         follower = Follower(self.stack, wants=lambda each: each.key == key)
         act()
+        return the_one_that_ends(follower)
 
-        def ended() -> bool:
-            follower.poll()
-            return any(each.outcome.is_final for each in follower.executions.values())
 
-        self.wait_until(ended, f"an execution for {key} has ended")
-        (execution,) = follower.executions.values()
-        return execution
+def the_one_that_ends(follower: Follower) -> Execution:
+    """Wait for the end of an execution, which must be the only one that is followed."""
+
+    def ended() -> bool:
+        follower.poll()
+        return any(each.outcome.is_final for each in follower.executions.values())
+
+    wait_until(ended, "an execution has ended")
+    (execution,) = follower.executions.values()
+    return execution
+
+
+def wait_until(done: Callable[[], bool], what: str, seconds: float = DEADLINE_SECONDS) -> None:
+    deadline = time.monotonic() + seconds
+    while not done():
+        if time.monotonic() > deadline:
+            pytest.fail(f"not within {seconds} s: {what}")
+        time.sleep(0.1)
 
 
 @pytest.fixture

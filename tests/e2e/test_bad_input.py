@@ -8,7 +8,7 @@ from uuid import uuid4
 import pytest
 
 from lockstep.executions import Execution, Follower, Outcome
-from tests.e2e.conftest import World, sample
+from tests.e2e.conftest import World, sample, the_one_that_ends
 
 
 def test_a_file_that_is_no_image_is_rejected_and_an_older_output_removed(world: World) -> None:
@@ -72,14 +72,7 @@ def start(world: World, event: dict[str, object]) -> Execution:
     world.stack.stepfunctions.start_execution(
         stateMachineArn=world.stack.state_machine_arn, name=uuid4().hex, input=json.dumps(event)
     )
-
-    def has_ended() -> bool:
-        follower.poll()
-        return any(each.outcome.is_final for each in follower.executions.values())
-
-    world.wait_until(has_ended, "the execution has ended")
-    (execution,) = follower.executions.values()
-    return execution
+    return the_one_that_ends(follower)
 
 
 def all_records(world: World) -> list[dict[str, dict[str, str]]]:

@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 import psutil
 
 from lockstep.executions import Follower, Outcome
-from tests.e2e.conftest import World, sample
+from tests.e2e.conftest import World, sample, wait_until
 
 MEMORY_LIMIT = 4 * 2**30
 
@@ -27,7 +27,7 @@ def test_a_hundred_uploads_at_once_all_come_out_gray_within_four_gigabytes(world
             ended = [each.key for each in follower.executions.values() if each.outcome.is_final]
             return sorted(ended) == keys
 
-        world.wait_until(all_ended, "all executions have ended", seconds=240)
+        wait_until(all_ended, "all executions have ended", seconds=240)
 
     outcomes = Counter(each.outcome for each in follower.executions.values())
     assert outcomes == {Outcome.CONVERTED: len(keys)}

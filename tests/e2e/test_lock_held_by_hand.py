@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 from lockstep.executions import Follower, Outcome
-from tests.e2e.conftest import World, sample
+from tests.e2e.conftest import World, sample, the_one_that_ends, wait_until
 
 
 def test_an_execution_waits_visibly_while_the_lock_is_held_and_goes_on_when_it_is_free(world: World) -> None:
@@ -21,7 +21,7 @@ def test_an_execution_waits_visibly_while_the_lock_is_held_and_goes_on_when_it_i
         assert not any(each.is_final for each in outcomes), "it did not wait"
         return outcomes == [Outcome.WAITING]
 
-    world.wait_until(is_waiting, "the execution waits for the lock")
+    wait_until(is_waiting, "the execution waits for the lock")
     assert world.output(key) is None
     record = world.record(key)
     assert record is not None
@@ -30,12 +30,7 @@ def test_an_execution_waits_visibly_while_the_lock_is_held_and_goes_on_when_it_i
 
     let_go(world, key)
 
-    def has_ended() -> bool:
-        follower.poll()
-        return all(each.outcome.is_final for each in follower.executions.values())
-
-    world.wait_until(has_ended, "the execution goes on")
-    (execution,) = follower.executions.values()
+    execution = the_one_that_ends(follower)
     assert execution.outcome is Outcome.CONVERTED, execution.explanation
     assert execution.states[:4] == ("AcquireLock", "RouteWork", "WaitForLock", "AcquireLock")
     assert execution.states[-2:] == ("ConvertToGrayscale", "ReleaseLock")

@@ -7,7 +7,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,7 +18,7 @@ import pytest
 from lockstep import emulator, paths
 from lockstep.deployment import STACK_NAME
 from lockstep.stack import Stack
-from tests.e2e.conftest import World, sample
+from tests.e2e.conftest import World, sample, wait_until
 from tests.e2e.test_lock_held_by_hand import hold
 
 LOCKSTEP = str(Path(sys.executable).parent / "lockstep")
@@ -162,10 +161,3 @@ def is_alive(process: psutil.Process) -> bool:
 
 def is_up(build: Path) -> Callable[[], bool]:
     return lambda: "in another terminal" in (build / "output").read_text()
-
-
-def wait_until(done: Callable[[], bool], what: str) -> None:
-    deadline = time.monotonic() + DEADLINE_SECONDS
-    while not done():
-        assert time.monotonic() < deadline, f"not within {DEADLINE_SECONDS} s: {what}"
-        time.sleep(0.05)
