@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import threading
-from collections.abc import Mapping
+from collections import Counter
 from dataclasses import dataclass, field
 
+from objectlock.attempts import OutputObject
 from objectlock.conditions import Item, Value
-from objectlock.lock import OBJECT_ID, Outcome, Transition
-from objectlock.ports import SourceObject
+from objectlock.errors import OutputChanged
+from objectlock.ports import Label, Picture, SourceObject
+from objectlock.record import OBJECT_ID, Outcome, Transition
 
 
 class InMemoryLockStore:
@@ -21,8 +23,9 @@ class InMemoryLockStore:
 
     def apply(self, transition: Transition) -> Outcome:
         """Raises: ValueError where DynamoDB would not take the expression either."""
-        if overlap := transition.put.keys() & set(transition.remove):
-            msg = f"both put and removed: {overlap}"
+        changed = Counter([*transition.put, *transition.remove, *transition.add])
+        if twice := [attribute for attribute, times in changed.items() if times > 1]:
+            msg = f"changed twice in one write: {twice}"
             raise ValueError(msg)
         with self._turn:
             before = self.items.get(transition.object_id, {})
@@ -31,6 +34,8 @@ class InMemoryLockStore:
             after: dict[str, Value] = {OBJECT_ID: transition.object_id, **before, **transition.put}
             for attribute in transition.remove:
                 after.pop(attribute, None)
+            for attribute, number in transition.add.items():
+                after[attribute] = int(after.get(attribute, 0)) + number
             self.items[transition.object_id] = after
             return Outcome(accepted=True, item=after)
 
@@ -65,9 +70,12 @@ class InMemorySource:
 class StoredObject:
     """What was last written to the output bucket under one key."""
 
-    body: bytes
-    content_type: str
-    metadata: Mapping[str, str]
+    picture: Picture
+    label: Label
+
+    @property
+    def etag(self) -> str:
+        return _etag(self.picture.body)
 
 
 @dataclass
@@ -76,12 +84,23 @@ class InMemoryOutput:
 
     objects: dict[str, StoredObject] = field(default_factory=dict)
 
-    def write(self, key: str, body: bytes, content_type: str, metadata: Mapping[str, str]) -> str:
-        self.objects[key] = StoredObject(body, content_type, dict(metadata))
-        return _etag(body)
+    def look(self, key: str) -> OutputObject | None:
+        found = self.objects.get(key)
+        return None if found is None else OutputObject(found.etag, found.label.token)
 
-    def delete(self, key: str) -> None:
-        self.objects.pop(key, None)
+    def write(self, key: str, picture: Picture, label: Label, *, replaces: str | None) -> str:
+        self._check(key, replaces)
+        self.objects[key] = StoredObject(picture, label)
+        return _etag(picture.body)
+
+    def delete(self, key: str, *, replaces: str) -> None:
+        self._check(key, replaces)
+        del self.objects[key]
+
+    def _check(self, key: str, replaces: str | None) -> None:
+        found = self.look(key)
+        if (found and found.etag) != replaces:
+            raise OutputChanged(key)
 
 
 @dataclass

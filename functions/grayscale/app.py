@@ -1,23 +1,30 @@
 """ConvertToGrayscale: make the output the grayscale counterpart of the input as it is now."""
 
-from dataclasses import asdict
 from typing import Any
 
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from objectlock.images import to_grayscale
-from objectlock.task import Task
-from objectlock.wiring import output_bucket, source_bucket
-from objectlock.work import convert
+from objectlock.metrics import errors_counted
+from objectlock.task import Task, applied_answer
+from objectlock.wiring import worker
 
 logger = Logger(use_rfc3339=True)  # Lambda reads the level only beside such a timestamp
 
 
-@logger.inject_lambda_context(correlation_id_path="owner")
-def handler(payload: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
+@logger.inject_lambda_context(correlation_id_path="owner", clear_state=True)
+@errors_counted
+def handler(payload: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Answer with what was applied."""
-    event = Task.parse(payload).event
-    applied = asdict(convert(event, source_bucket(), output_bucket(), to_grayscale))
-    logger.info("converted", extra={"object_id": event.object_id, **applied})
+    task = Task.parse(payload)
+    event = task.event
+    with worker().attempt(event, task.owner, context.get_remaining_time_in_millis()) as attempt:
+        logger.append_keys(object_id=event.object_id, token=attempt.token)
+        logger.info("attempt begins")
+        try:
+            applied = applied_answer(worker().convert(event, attempt, to_grayscale))
+            logger.info("converted", extra=applied)
+        finally:
+            logger.info("attempt ends")
     return applied

@@ -48,6 +48,16 @@ class Less:
 
 
 @dataclass(frozen=True, slots=True)
+class Not:
+    """The part does not hold; true where it compares an absent attribute."""
+
+    part: Condition
+
+    def holds(self, item: Item) -> bool:
+        return not self.part.holds(item)
+
+
+@dataclass(frozen=True, slots=True)
 class AllOf:
     """Every part holds."""
 
@@ -69,4 +79,4 @@ class AnyOf:
 
 # True or false of an item; one that does not exist is an empty one. An absent attribute compares as false, as in
 # DynamoDB.
-Condition: TypeAlias = Absent | Equals | Less | AllOf | AnyOf
+Condition: TypeAlias = Absent | Equals | Less | Not | AllOf | AnyOf

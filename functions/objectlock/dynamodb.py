@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, assert_never, cast
 from botocore.exceptions import ClientError
 
 from objectlock.aws import busy_is_unavailable
-from objectlock.conditions import Absent, AllOf, AnyOf, Condition, Equals, Item, Less, Value
-from objectlock.lock import OBJECT_ID, Outcome, Transition
+from objectlock.conditions import Absent, AllOf, AnyOf, Condition, Equals, Item, Less, Not, Value
+from objectlock.record import OBJECT_ID, Outcome, Transition
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -41,6 +41,8 @@ class _Expression:
                 return f"{self.name(attribute)} = {self.value(value)}"
             case Less(attribute, value):
                 return f"{self.name(attribute)} < {self.value(value)}"
+            case Not(part):
+                return f"NOT {self._operand(part)}"
             case AllOf(parts):
                 return " AND ".join(map(self._operand, parts))
             case AnyOf(parts):
@@ -60,7 +62,8 @@ class _Expression:
     def update(self, transition: Transition) -> str:
         put = ", ".join(f"{self.name(each)} = {self.value(value)}" for each, value in transition.put.items())
         remove = ", ".join(map(self.name, transition.remove))
-        return " ".join(f"{verb} {what}" for verb, what in (("SET", put), ("REMOVE", remove)) if what)
+        add = ", ".join(f"{self.name(each)} {self.value(value)}" for each, value in transition.add.items())
+        return " ".join(f"{verb} {what}" for verb, what in (("SET", put), ("REMOVE", remove), ("ADD", add)) if what)
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,18 @@ class LeaseLost(Exception):
     """The lock belongs to another execution now: the work has to be looked at again."""
 
 
+class AttemptInFlight(Exception):
+    """An earlier attempt may still be at work: begin again when it cannot be any more."""
+
+
+class WriteInDoubt(Exception):
+    """S3 gave no answer to a write, which may still take effect: that attempt counts as running for now."""
+
+
+class OutputChanged(Exception):
+    """The output is not what was to be replaced: the input has to be read again before anything is written."""
+
+
 class LockWaitTimeout(Exception):
     """Another execution held the lock for longer than this one was allowed to wait."""
 

@@ -18,7 +18,7 @@ from PIL import (
 )
 
 from objectlock.errors import SourceRejected
-from objectlock.work import Picture
+from objectlock.ports import Picture
 
 MAX_PIXELS: Final = 100_000_000
 MAX_WEBP_PIXELS: Final = 40_000_000  # libwebp holds several copies: 32 bytes a pixel, where others take up to 13

@@ -1,50 +1,42 @@
-"""The transitions of the lock on one object: pure functions from a request and a time to ONE conditional write.
+"""Taking and freeing the lock on one object: pure functions from a request and a time to ONE conditional write.
 
-Each clause of a condition is a function with a name, and its docstring says which race it closes. What a
-refused write means is read off the item that came back with the refusal, by the same clauses, so nothing is
-read first and written later. Times are epoch milliseconds unless the name says seconds.
+What a refused write means is read off the item that came back with the refusal, by the same clauses, so nothing
+is read first and written later.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from enum import Enum
-from typing import Final
 
-from objectlock.conditions import Absent, AllOf, AnyOf, Condition, Equals, Item, Less, Value
+from objectlock.clauses import (
+    attempt_is,
+    event_is_new,
+    is_tombstone,
+    lock_is_free,
+    no_attempt_in_flight,
+    nothing_newer_seen,
+    owner_is,
+    token_is,
+)
+from objectlock.conditions import Absent, AllOf, AnyOf, Equals, Item, Less, Not, Value
+from objectlock.record import (
+    ABSENT,
+    APPLIED_SEQUENCER,
+    APPLIED_SOURCE,
+    CLOCK_MARGIN_MS,
+    EXPIRES_AT,
+    LEASE_EXPIRES_AT,
+    NEWEST_SEQUENCER,
+    OUTPUT_ETAG,
+    OWNER,
+    TOMBSTONE_SECONDS,
+    WORKER_UNTIL,
+    Transition,
+)
 from objectlock.sequencer import Sequencer
 
-# The lock record. `object_id` is the partition key; there is no sort key, so the table's stream is ordered per object.
-OBJECT_ID: Final = "object_id"
-APPLIED_SEQUENCER: Final = "applied_sequencer"  # watermark: the newest event whose effect is in the output bucket
-APPLIED_SOURCE: Final = "applied_source"  # what the input was when it was applied: a source tag or "absent"
-NEWEST_SEQUENCER: Final = "newest_sequencer"  # the newest event that any execution has shown up with
-OWNER: Final = "owner"  # ARN of the execution that holds the lock; absent when free
-LEASE_EXPIRES_AT: Final = "lease_expires_at"  # past it the lock is free, whoever the owner
-OUTPUT_ETAG: Final = "output_etag"  # the output object as last written; absent when there is none
-EXPIRES_AT: Final = "expires_at"  # DynamoDB TTL in epoch SECONDS; only on tombstones
-
-ABSENT: Final = "absent"
-TOMBSTONE_SECONDS: Final = 30 * 24 * 3600  # longer than any redelivery or redrive
-
-
-@dataclass(frozen=True, slots=True)
-class Transition:
-    """One conditional write to the item of `object_id`."""
-
-    object_id: str
-    condition: Condition
-    put: Mapping[str, Value] = field(default_factory=dict)
-    remove: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What the store answered: the item after an accepted write, before a refused one."""
-
-    accepted: bool
-    item: Item
+# --- acquire -----------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,19 +56,6 @@ class Claim:
         return self.sequencer.object_id
 
 
-@dataclass(frozen=True, slots=True)
-class Applied:
-    """What a worker has done.
-
-    Attributes:
-        source: tag of the input that the output now reflects, or "absent".
-        output_etag: the output as written; None where it was removed or never was.
-    """
-
-    source: str
-    output_etag: str | None
-
-
 class Refusal(Enum):
     """Why the lock was not granted."""
 
@@ -84,42 +63,6 @@ class Refusal(Enum):
     SUPERSEDED = "SUPERSEDED"  # a newer execution holds the lock or waits for it: it will see what we would
     HELD = "HELD"  # another execution works on the object
     OVERTAKEN = "OVERTAKEN"  # free, but a newer event is on record: grant without lowering that mark
-
-
-# --- clauses -----------------------------------------------------------------------------------------------
-
-
-def lock_is_free(owner: str, now: int) -> Condition:
-    """Nobody else works on the object.
-
-    An expired lease counts as free, so that an execution that was aborted or crashed blocks nobody for good.
-    The owner itself counts too: when the answer to a granted acquire is lost, its retry must not wait for itself.
-    """
-    return AnyOf((Absent(OWNER), Less(LEASE_EXPIRES_AT, now), Equals(OWNER, owner)))
-
-
-def event_is_new(sequencer: Sequencer) -> Condition:
-    """Newer than the watermark: an event that was overtaken while it waited must not redo older work."""
-    return AnyOf((Absent(APPLIED_SEQUENCER), Less(APPLIED_SEQUENCER, sequencer.value)))
-
-
-def nothing_newer_seen(sequencer: Sequencer) -> Condition:
-    """No newer event is on record: writing our sequencer there would lower the mark that supersedes others."""
-    return AnyOf(
-        (
-            Absent(NEWEST_SEQUENCER),
-            Less(NEWEST_SEQUENCER, sequencer.value),
-            Equals(NEWEST_SEQUENCER, sequencer.value),
-        )
-    )
-
-
-def owner_is(owner: str) -> Condition:
-    """The lock is still ours: a lease that ended early must not release, or speak for, the next owner."""
-    return Equals(OWNER, owner)
-
-
-# --- acquire -----------------------------------------------------------------------------------------------
 
 
 def grant(claim: Claim, *, now: int, lease_ms: int) -> Transition:
@@ -169,45 +112,113 @@ def register(claim: Claim) -> Transition:
 
 
 def is_registered(claim: Claim, item: Item) -> bool:
-    """Whether `register` would change nothing."""
-    return Equals(NEWEST_SEQUENCER, claim.sequencer.value).holds(item)
+    """Whether this event or a newer one is on record, so that `register` would change nothing."""
+    return not AnyOf((Absent(NEWEST_SEQUENCER), Less(NEWEST_SEQUENCER, claim.sequencer.value))).holds(item)
 
 
 # --- release -----------------------------------------------------------------------------------------------
 
 
-def release(claim: Claim, applied: Applied, *, now: int) -> Transition:
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """What an attempt has done.
+
+    Attributes:
+        source: tag of the input that the output now reflects, or "absent".
+        output_etag: the output as written; None where it was removed or never was.
+        token: of the attempt.
+        sequencer: the newest event whose effect was in what the attempt read.
+    """
+
+    source: str
+    output_etag: str | None
+    token: int
+    sequencer: Sequencer
+
+    @property
+    def object_id(self) -> str:
+        return self.sequencer.object_id
+
+
+def release(owner: str, applied: Applied, *, now: int) -> Transition:
     """Record what was applied and free the lock, in one write: no reader sees one without the other."""
-    behind = release_behind(claim, applied, now=now)
+    behind = release_behind(owner, applied, now=now)
     return replace(
         behind,
-        condition=AllOf((behind.condition, event_is_new(claim.sequencer))),
-        put={**behind.put, APPLIED_SEQUENCER: claim.sequencer.value},
+        condition=AllOf((behind.condition, event_is_new(applied.sequencer))),
+        put={**behind.put, APPLIED_SEQUENCER: applied.sequencer.value},
     )
 
 
-def release_behind(claim: Claim, applied: Applied, *, now: int) -> Transition:
+def release_behind(owner: str, applied: Applied, *, now: int) -> Transition:
     """The same for a forced claim whose event is older than the watermark, which never goes back."""
     put: dict[str, Value] = {APPLIED_SOURCE: applied.source}
-    remove = [OWNER, LEASE_EXPIRES_AT]
+    remove = [OWNER, LEASE_EXPIRES_AT, WORKER_UNTIL]
     if applied.output_etag is None:
         remove.append(OUTPUT_ETAG)
     else:
         put[OUTPUT_ETAG] = applied.output_etag
     if applied.source == ABSENT:
-        put[EXPIRES_AT] = now // 1000 + TOMBSTONE_SECONDS
-    return Transition(claim.object_id, owner_is(claim.owner), put, tuple(remove))
+        put[EXPIRES_AT] = _tombstone_expiry(now)
+    return Transition(applied.object_id, attempt_is(owner, applied.token), put, tuple(remove))
 
 
-def was_released(claim: Claim, applied: Applied, item: Item) -> bool:
+def is_only_behind(owner: str, applied: Applied, item: Item) -> bool:
+    """Whether the item refused `release` for its watermark alone."""
+    return attempt_is(owner, applied.token).holds(item)
+
+
+def was_released(applied: Applied, item: Item) -> bool:
     """Whether this very release has happened: its answer was lost, and its retry must not redo the work."""
-    return (
-        Absent(OWNER).holds(item)
-        and not event_is_new(claim.sequencer).holds(item)
-        and Equals(APPLIED_SOURCE, applied.source).holds(item)
+    is_over = AllOf((Absent(OWNER), token_is(applied.token), Equals(APPLIED_SOURCE, applied.source)))
+    return is_over.holds(item) and not event_is_new(applied.sequencer).holds(item)
+
+
+# --- giving up ---------------------------------------------------------------------------------------------
+
+
+class Kept(Enum):
+    """Why the lock of an execution that has ended could not simply be freed."""
+
+    NOT_OURS = "NOT_OURS"  # it holds none
+    AT_WORK = "AT_WORK"  # a worker of it may still be running
+    TOMBSTONE = "TOMBSTONE"  # the object is deleted: its record is to expire again
+
+
+def give_up(object_id: str, owner: str, *, now: int) -> Transition:
+    """Free the lock although nothing was applied: the watermark stays. Never while a worker may be running."""
+    return _give_up(object_id, owner, now, tombstone=False)
+
+
+def give_up_tombstone(object_id: str, owner: str, *, now: int) -> Transition:
+    """The same on the record of a deleted object, which expires as it would have if nobody had come."""
+    return replace(_give_up(object_id, owner, now, tombstone=True), put={EXPIRES_AT: _tombstone_expiry(now)})
+
+
+def why_kept(owner: str, item: Item, *, now: int) -> Kept:
+    """Read off the item that refused `give_up` what is to be done."""
+    if not owner_is(owner).holds(item):
+        return Kept.NOT_OURS
+    return Kept.TOMBSTONE if no_attempt_in_flight(now).holds(item) else Kept.AT_WORK
+
+
+def cut_lease(object_id: str, owner: str, worker_until: int) -> Transition:
+    """Let the lock free itself as soon as the worker that may be running cannot be running any more."""
+    return Transition(
+        object_id,
+        AllOf((owner_is(owner), Equals(WORKER_UNTIL, worker_until))),
+        put={LEASE_EXPIRES_AT: worker_until + CLOCK_MARGIN_MS},
     )
 
 
-def give_up(object_id: str, owner: str) -> Transition:
-    """Free the lock after a failure. The watermark stays: nothing was applied."""
-    return Transition(object_id, owner_is(owner), remove=(OWNER, LEASE_EXPIRES_AT))
+def _give_up(object_id: str, owner: str, now: int, *, tombstone: bool) -> Transition:
+    kind = is_tombstone() if tombstone else Not(is_tombstone())
+    return Transition(
+        object_id,
+        AllOf((owner_is(owner), no_attempt_in_flight(now), kind)),
+        remove=(OWNER, LEASE_EXPIRES_AT, WORKER_UNTIL),
+    )
+
+
+def _tombstone_expiry(now: int) -> int:
+    return now // 1000 + TOMBSTONE_SECONDS

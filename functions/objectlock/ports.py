@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
-from objectlock.lock import Outcome, Transition
+from objectlock.attempts import OutputObject
+from objectlock.record import Outcome, Transition
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +19,29 @@ class SourceObject:
 
     tag: str
     body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """An encoded image and its media type."""
+
+    body: bytes
+    content_type: str
+
+
+@dataclass(frozen=True, slots=True)
+class Label:
+    """What an output says of itself, in its metadata.
+
+    Attributes:
+        source: tag of the input that it was made from.
+        sequencer: the newest event that was on record by then.
+        token: fencing token of the attempt that made it.
+    """
+
+    source: str
+    sequencer: str
+    token: int
 
 
 class LockStore(Protocol):
@@ -42,12 +65,21 @@ class SourceBucket(Protocol):
 
 
 class OutputBucket(Protocol):
-    """The output bucket."""
+    """The output bucket. Whoever changes it says what it is to replace, and is refused where that has changed."""
 
-    def write(self, key: str, body: bytes, content_type: str, metadata: Mapping[str, str]) -> str:
-        """Store the object and return its ETag, without quotes."""
+    def look(self, key: str) -> OutputObject | None:
+        """The object as it is now; None where there is none."""
         ...
 
-    def delete(self, key: str) -> None:
-        """Remove the object; one that does not exist is a success."""
+    def write(self, key: str, picture: Picture, label: Label, *, replaces: str | None) -> str:
+        """Store the object and return its ETag, without quotes.
+
+        `replaces` is the ETag of what has to be there; None where there must be nothing.
+
+        Raises: OutputChanged.
+        """
+        ...
+
+    def delete(self, key: str, *, replaces: str) -> None:
+        """Remove the object that has this ETag. Raises: OutputChanged, also where there is none."""
         ...

@@ -1,4 +1,4 @@
-"""Acquire and release as the state machine calls them: transitions tried until one answer stands."""
+"""The lock as the Lambdas use it: transitions tried until one answer stands."""
 
 from __future__ import annotations
 
@@ -6,29 +6,32 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from enum import Enum
 
+from objectlock.attempts import Attempt, OutputObject, begin_work, end_work, is_only_early, note_output
+from objectlock.clauses import owner_is
 from objectlock.conditions import Item
-from objectlock.errors import InvalidEvent, LeaseLost, LockWaitTimeout, SourceRejected
+from objectlock.errors import AttemptInFlight, InvalidEvent, LeaseLost, LockWaitTimeout, SourceRejected
 from objectlock.events import ObjectEvent
 from objectlock.lock import (
-    ABSENT,
-    APPLIED_SOURCE,
-    OWNER,
     Applied,
     Claim,
-    Outcome,
+    Kept,
     Refusal,
+    cut_lease,
     give_up,
+    give_up_tombstone,
     grant,
     grant_overtaken,
+    is_only_behind,
     is_registered,
-    owner_is,
     register,
     release,
     release_behind,
     was_released,
+    why_kept,
     why_refused,
 )
 from objectlock.ports import LockStore, SourceBucket
+from objectlock.record import ABSENT, APPLIED_SOURCE, LEASE_EXPIRES_AT, OWNER, WORKER_UNTIL, Outcome
 
 
 class Work(Enum):
@@ -50,12 +53,26 @@ class Decision:
         reason: for people, one sentence.
         source: tag of the input seen under the lock, or "absent"; None where the lock was not granted.
         waiting_since: epoch ms of the first of the visits in a row that found the lock held; None if it is not.
+        waited_ms: for how long this execution has found the lock held, up to now.
     """
 
     work: Work
     reason: str
     source: str | None = None
     waiting_since: int | None = None
+    waited_ms: int = 0
+
+    @property
+    def is_grant(self) -> bool:
+        return self.work in {Work.GRAYSCALE, Work.DELETE}
+
+
+class GaveUp(Enum):
+    """What came of giving up."""
+
+    FREED = "freed"
+    WILL_FREE_ITSELF = "will free itself"  # a worker may still be running
+    HELD_NOTHING = "held nothing"
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,30 +123,75 @@ class LockProtocol:
             outcome, refusal = self._take(claim, now)
         match refusal:
             case None:
-                return self._work_due(event)
+                return self._work_due(event, 0 if waiting_since is None else now - waiting_since)
             case Refusal.SUPERSEDED:
                 return Decision(Work.SUPERSEDED, "a newer event for this object is at work or waiting")
             case _:
                 return self._wait(claim, outcome.item, now, waiting_since)
 
-    def release(self, event: ObjectEvent, owner: str, applied: Applied) -> None:
+    def begin_work(self, event: ObjectEvent, owner: str, milliseconds_left: int) -> Attempt:
+        """Begin the one attempt there is at a time. The lease will outlast it: Lambda ends it in `milliseconds_left`.
+
+        Raises:
+            LeaseLost: the lock is not ours, or not any more.
+            AttemptInFlight: an earlier attempt may be running.
+        """
+        now = self.now_ms()
+        outcome = self.store.apply(begin_work(event.object_id, owner, now=now, milliseconds_left=milliseconds_left))
+        if outcome.accepted:
+            return Attempt.begun(owner, event.sequencer, outcome.item)
+        if is_only_early(owner, outcome.item, now=now):
+            seconds = (int(outcome.item[WORKER_UNTIL]) - now) / 1000
+            msg = f"{event.object_id}: an earlier attempt may be at work for another {seconds:.0f} s"
+            raise AttemptInFlight(msg)
+        raise _lease_lost(event.object_id, owner, outcome.item)
+
+    def end_work(self, attempt: Attempt) -> None:
+        """The attempt has ended in an error, so the next one may begin at once."""
+        self.store.apply(end_work(attempt))
+
+    def note_output(self, attempt: Attempt, found: OutputObject | None) -> None:
+        """The output is not what the attempt was to replace: the next one is to replace what was `found`.
+
+        Raises: LeaseLost when another attempt has begun since, so that it is none of our business any more.
+        """
+        outcome = self.store.apply(note_output(attempt, found, now=self.now_ms()))
+        if not outcome.accepted:
+            raise _lease_lost(attempt.object_id, attempt.owner, outcome.item)
+
+    def release(self, owner: str, applied: Applied) -> None:
         """Record what was applied and free the lock. Repeating a release is a success that does nothing.
 
-        Raises: LeaseLost when another execution has taken the lock meanwhile.
+        Raises: LeaseLost when the lock is not ours any more, or a later attempt has begun.
         """
-        claim = Claim(owner, event.sequencer)
         now = self.now_ms()
-        outcome = self.store.apply(release(claim, applied, now=now))
-        if not outcome.accepted and owner_is(owner).holds(outcome.item):
-            outcome = self.store.apply(release_behind(claim, applied, now=now))
-        if outcome.accepted or was_released(claim, applied, outcome.item):
-            return
-        msg = f"{claim.object_id}: the lock is no longer ours, its owner is {outcome.item.get(OWNER, 'nobody')}"
-        raise LeaseLost(msg)
+        outcome = self.store.apply(release(owner, applied, now=now))
+        if not outcome.accepted and is_only_behind(owner, applied, outcome.item):
+            outcome = self.store.apply(release_behind(owner, applied, now=now))
+        if not outcome.accepted and not was_released(applied, outcome.item):
+            raise _lease_lost(applied.object_id, owner, outcome.item)
 
-    def give_up(self, event: ObjectEvent, owner: str) -> None:
-        """Free the lock after a failure, if it is ours; nothing was applied."""
-        self.store.apply(give_up(event.object_id, owner))
+    def give_up(self, object_id: str, owner: str) -> GaveUp:
+        """Free the lock of an execution that failed or was stopped, if it holds it; nothing was applied.
+
+        While a worker of it may be running, the lease is cut to end after that.
+        """
+        now = self.now_ms()
+        outcome = self.store.apply(give_up(object_id, owner, now=now))
+        kept = None if outcome.accepted else why_kept(owner, outcome.item, now=now)
+        if kept is Kept.TOMBSTONE:
+            outcome = self.store.apply(give_up_tombstone(object_id, owner, now=now))
+            kept = None if outcome.accepted else why_kept(owner, outcome.item, now=now)
+        match kept:
+            case None:
+                return GaveUp.FREED
+            case Kept.AT_WORK:
+                cut = cut_lease(object_id, owner, int(outcome.item[WORKER_UNTIL]))
+                if cut.put[LEASE_EXPIRES_AT] != outcome.item[LEASE_EXPIRES_AT]:
+                    self.store.apply(cut)
+                return GaveUp.WILL_FREE_ITSELF
+            case _:
+                return GaveUp.HELD_NOTHING
 
     def _check(self, event: ObjectEvent) -> None:
         if event.bucket != self.input_bucket:
@@ -151,11 +213,11 @@ class LockProtocol:
     def _source_now(self, event: ObjectEvent) -> str:
         return self.source.tag(event.bucket, event.key) or ABSENT
 
-    def _work_due(self, event: ObjectEvent) -> Decision:
+    def _work_due(self, event: ObjectEvent, waited_ms: int) -> Decision:
         source = self._source_now(event)
         if source == ABSENT:
-            return Decision(Work.DELETE, "the input object does not exist", source)
-        return Decision(Work.GRAYSCALE, "the input object exists", source)
+            return Decision(Work.DELETE, "the input object does not exist", source, waited_ms=waited_ms)
+        return Decision(Work.GRAYSCALE, "the input object exists", source, waited_ms=waited_ms)
 
     def _wait(self, claim: Claim, item: Item, now: int, waiting_since: int | None) -> Decision:
         since = now if waiting_since is None else waiting_since
@@ -165,4 +227,10 @@ class LockProtocol:
             raise LockWaitTimeout(msg)
         if not is_registered(claim, item):
             self.store.apply(register(claim))  # refused when a newer event came meanwhile: the next visit says so
-        return Decision(Work.HELD, reason, waiting_since=since)
+        return Decision(Work.HELD, reason, waiting_since=since, waited_ms=now - since)
+
+
+def _lease_lost(object_id: str, owner: str, item: Item) -> LeaseLost:
+    found = item.get(OWNER, "nobody")
+    what = "its lease has ended, or a later attempt has begun" if found == owner else f"its owner is {found}"
+    return LeaseLost(f"{object_id}: the lock is no longer ours, {what}")

@@ -2,18 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from botocore.exceptions import ClientError
 
+from objectlock.attempts import OutputObject
 from objectlock.aws import busy_is_unavailable
-from objectlock.ports import SourceObject
+from objectlock.errors import OutputChanged, ServiceUnavailable
+from objectlock.ports import Label, Picture, SourceObject
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
-    from mypy_boto3_s3.type_defs import GetObjectOutputTypeDef, HeadObjectOutputTypeDef
+    from mypy_boto3_s3.type_defs import (
+        GetObjectOutputTypeDef,
+        HeadObjectOutputTypeDef,
+        PutObjectOutputTypeDef,
+        PutObjectRequestTypeDef,
+    )
+
+
+# The names of what an output says of itself, in its metadata.
+SOURCE_TAG: Final = "source-tag"
+SEQUENCER: Final = "sequencer"
+TOKEN: Final = "fencing-token"
+
+_LONGEST_TOKEN: Final = 18  # digits; what has more is not ours, and DynamoDB's numbers have an end
 
 
 @dataclass(frozen=True)
@@ -46,23 +62,59 @@ class S3SourceBucket:
 
 @dataclass(frozen=True)
 class S3OutputBucket:
-    """An `OutputBucket`."""
+    """An `OutputBucket`, by S3's conditional requests. They need s3:GetObject, and s3:ListBucket as above."""
 
     client: S3Client
     bucket: str
 
     @busy_is_unavailable
-    def write(self, key: str, body: bytes, content_type: str, metadata: Mapping[str, str]) -> str:
+    def look(self, key: str) -> OutputObject | None:
         """Raises: ServiceUnavailable."""
-        answer = self.client.put_object(
-            Bucket=self.bucket, Key=key, Body=body, ContentType=content_type, Metadata=metadata
-        )
-        return answer["ETag"].strip('"')
+        try:
+            found = self.client.head_object(Bucket=self.bucket, Key=key)
+        except ClientError as error:
+            if _is_missing(error):
+                return None
+            raise
+        token = found["Metadata"].get(TOKEN, "")
+        is_ours = token.isdecimal() and len(token) <= _LONGEST_TOKEN
+        return OutputObject(_etag(found), int(token) if is_ours else 0)
 
     @busy_is_unavailable
-    def delete(self, key: str) -> None:
-        """Raises: ServiceUnavailable."""
-        self.client.delete_object(Bucket=self.bucket, Key=key)
+    def write(self, key: str, picture: Picture, label: Label, *, replaces: str | None) -> str:
+        """Raises: OutputChanged, ServiceUnavailable."""
+        request: PutObjectRequestTypeDef = {
+            "Bucket": self.bucket,
+            "Key": key,
+            "Body": picture.body,
+            "ContentType": picture.content_type,
+            "Metadata": {SOURCE_TAG: label.source, SEQUENCER: label.sequencer, TOKEN: str(label.token)},
+        }
+        if replaces is None:
+            request["IfNoneMatch"] = "*"
+        else:
+            request["IfMatch"] = replaces
+        with self._conditional(key):
+            return _etag(self.client.put_object(**request))
+
+    @busy_is_unavailable
+    def delete(self, key: str, *, replaces: str) -> None:
+        """Raises: OutputChanged, ServiceUnavailable."""
+        with self._conditional(key):
+            self.client.delete_object(Bucket=self.bucket, Key=key, IfMatch=replaces)
+
+    @contextmanager
+    def _conditional(self, key: str) -> Iterator[None]:
+        """Something else is there (412), or nothing (404), or is being written at this moment (409)."""
+        try:
+            yield
+        except ClientError as error:
+            if error.response["Error"]["Code"] in {"PreconditionFailed", "NoSuchKey"}:
+                msg = f"{self.bucket}/{key}: another version than expected is there"
+                raise OutputChanged(msg) from error
+            if error.response["ResponseMetadata"]["HTTPStatusCode"] == 409:  # by more than one code
+                raise ServiceUnavailable(str(error)) from error
+            raise
 
 
 def _is_missing(error: ClientError) -> bool:
@@ -73,5 +125,9 @@ def _is_missing(error: ClientError) -> bool:
 def _tag(found: GetObjectOutputTypeDef | HeadObjectOutputTypeDef) -> str:
     """ETag and, in a versioned bucket, version id: two versions of the same bytes are two states."""
     version = found.get("VersionId", "null")
-    etag = found["ETag"].strip('"')
-    return etag if version == "null" else f"{etag}@{version}"
+    return _etag(found) if version == "null" else f"{_etag(found)}@{version}"
+
+
+def _etag(found: GetObjectOutputTypeDef | HeadObjectOutputTypeDef | PutObjectOutputTypeDef) -> str:
+    """Without the quotes of the HTTP header."""
+    return found["ETag"].strip('"')

@@ -8,10 +8,10 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from objectlock.errors import SourceRejected
 from objectlock.events import ObjectEvent
 from objectlock.lock import Applied
 from objectlock.protocol import Decision
+from objectlock.sequencer import Sequencer
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,10 +25,6 @@ class Failure:
 
     error: str
     cause: str
-
-    @property
-    def is_rejection(self) -> bool:
-        return self.error == SourceRejected.__name__
 
     @classmethod
     def parse(cls, caught: Mapping[str, str]) -> Failure:
@@ -64,8 +60,9 @@ class Task:
         return ObjectEvent.parse(self.state)
 
     @property
-    def lost_its_lease(self) -> bool:
-        return "lease_lost" in self.state
+    def has_to_look_again(self) -> bool:
+        """Whether a lost lease or a changed output sent the execution back."""
+        return "look_again" in self.state
 
     @property
     def waiting_since(self) -> int | None:
@@ -73,14 +70,11 @@ class Task:
         return since
 
     @property
-    def source(self) -> str | None:
-        """Tag of the input as seen when the lock was granted, or "absent"; None where it was not granted."""
-        source: str | None = self.state.get("lock", {}).get("source")
-        return source
-
-    @property
     def applied(self) -> Applied:
-        return Applied(**self.state["applied"])
+        """Raises: InvalidEvent."""
+        found = self.state["applied"]
+        sequencer = Sequencer(self.event.object_id, found["sequencer"])
+        return Applied(found["source"], found["output_etag"], found["token"], sequencer)
 
     @property
     def failure(self) -> Failure | None:
@@ -90,3 +84,8 @@ class Task:
 def decision_answer(decision: Decision, wait_seconds: int) -> dict[str, Any]:
     """The answer of AcquireLock; a Wait state takes whole seconds, and only from its input."""
     return {**asdict(decision), "work": decision.work.value, "wait_seconds": wait_seconds}
+
+
+def applied_answer(applied: Applied) -> dict[str, Any]:
+    """The answer of a worker, from which `Task.applied` is read."""
+    return {**asdict(applied), "sequencer": applied.sequencer.value}

@@ -12,6 +12,7 @@ from botocore.config import Config
 from objectlock.dynamodb import DynamoDBLockStore
 from objectlock.protocol import LockProtocol
 from objectlock.s3 import S3OutputBucket, S3SourceBucket
+from objectlock.work import Worker
 
 # Two tries end well inside every Lambda's time limit, so that a stuck connection is an error that names it.
 _CLIENT = Config(connect_timeout=2, read_timeout=5, retries={"mode": "standard", "total_max_attempts": 2})
@@ -40,6 +41,12 @@ def lock_protocol() -> LockProtocol:
         wait_limit_ms=int(os.environ["LOCK_WAIT_SECONDS"]) * 1000,
         now_ms=lambda: time.time_ns() // 1_000_000,
     )
+
+
+@cache
+def worker() -> Worker:
+    """The worker between both buckets, under that lock."""
+    return Worker(lock_protocol(), source_bucket(), output_bucket())
 
 
 def retry_interval_seconds() -> int:

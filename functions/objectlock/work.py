@@ -2,51 +2,100 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from typing import Final
 
-from objectlock.errors import SourceRejected
+from objectlock.attempts import Attempt
+from objectlock.errors import OutputChanged, ServiceUnavailable, SourceRejected, WriteInDoubt
 from objectlock.events import ObjectEvent
-from objectlock.lock import ABSENT, Applied
-from objectlock.ports import OutputBucket, SourceBucket
-
-SOURCE_TAG: Final = "source-tag"
-SEQUENCER: Final = "sequencer"
+from objectlock.lock import Applied
+from objectlock.ports import Label, OutputBucket, Picture, SourceBucket
+from objectlock.protocol import LockProtocol
+from objectlock.record import ABSENT
 
 
 @dataclass(frozen=True, slots=True)
-class Picture:
-    """An encoded image and its media type."""
+class Worker:
+    """Makes an output what it has to be, one attempt at a time, and never over what it has not seen."""
 
-    body: bytes
-    content_type: str
+    lock: LockProtocol
+    source: SourceBucket
+    output: OutputBucket
+
+    @contextmanager
+    def attempt(self, event: ObjectEvent, owner: str, milliseconds_left: int) -> Iterator[Attempt]:
+        """The right to work, until the block ends or, in `milliseconds_left`, Lambda ends it.
+
+        An attempt that fails says so, as the next one need not wait then; but not while its write may take effect.
+
+        Raises:
+            LeaseLost: the lock is not ours, or not any more.
+            AttemptInFlight: an earlier attempt may be running.
+        """
+        attempt = self.lock.begin_work(event, owner, milliseconds_left)
+        try:
+            yield attempt
+        except WriteInDoubt:
+            raise
+        except Exception as error:
+            with suppress(ServiceUnavailable):  # the error that came first is the one to report
+                if isinstance(error, OutputChanged):
+                    self.lock.note_output(attempt, self.output.look(event.key))
+                else:
+                    self.lock.end_work(attempt)
+            raise
+
+    def convert(self, event: ObjectEvent, attempt: Attempt, to_grayscale: Callable[[bytes], Picture]) -> Applied:
+        """Make the output the grayscale counterpart of the input as it is now, or remove it where there is none.
+
+        Raises:
+            SourceRejected: the input can never be converted. That is its effect: an older output is removed, and
+                the lock is free.
+            OutputChanged: nothing was written.
+            WriteInDoubt: it may have been, or may yet be.
+            LeaseLost: the rejection could not be recorded.
+        """
+        found = self.source.read(event.bucket, event.key)
+        if found is None:
+            return self._remove(event, attempt, Applied(ABSENT, None, attempt.token, attempt.newest))
+        try:
+            gray = to_grayscale(found.body)
+        except SourceRejected as error:
+            rejected = Applied(found.tag, None, attempt.token, attempt.newest)
+            self.lock.release(attempt.owner, self._remove(event, attempt, rejected))
+            msg = f"{event.object_id}: {error}"
+            raise SourceRejected(msg) from None
+        label = Label(found.tag, attempt.newest.value, attempt.token)
+        with _doubted():
+            etag = self.output.write(event.key, gray, label, replaces=attempt.output_etag)
+        return Applied(found.tag, etag, attempt.token, attempt.newest)
+
+    def remove(self, event: ObjectEvent, attempt: Attempt) -> Applied:
+        """Remove the counterpart of an input that does not exist.
+
+        Raises:
+            OutputChanged: nothing was removed.
+            WriteInDoubt: it may have been, or may yet be.
+        """
+        # The input was seen absent before the attempt began: newer events on record since are not covered by that.
+        return self._remove(event, attempt, Applied(ABSENT, None, attempt.token, event.sequencer))
+
+    def _remove(self, event: ObjectEvent, attempt: Attempt, applied: Applied) -> Applied:
+        """Leave no output, also none that the record does not know of."""
+        if attempt.output_etag is not None:
+            with _doubted():
+                self.output.delete(event.key, replaces=attempt.output_etag)
+        elif self.output.look(event.key) is not None:
+            msg = f"{event.object_id}: there is an output that the lock record does not know of"
+            raise OutputChanged(msg)
+        return applied
 
 
-def convert(
-    event: ObjectEvent,
-    source: SourceBucket,
-    output: OutputBucket,
-    to_grayscale: Callable[[bytes], Picture],
-) -> Applied:
-    """Make the output the grayscale counterpart of the input as it is now, or remove it where there is none.
-
-    Raises: SourceRejected when the input can never be converted; an output of an older input is removed first.
-    """
-    found = source.read(event.bucket, event.key)
-    if found is None:
-        return remove(event, output)
+@contextmanager
+def _doubted() -> Iterator[None]:
+    """A write without an answer: S3 may carry it out when another attempt has looked and seen nothing of it."""
     try:
-        gray = to_grayscale(found.body)
-    except SourceRejected as error:
-        output.delete(event.key)
-        msg = f"{event.object_id}: {error}"
-        raise SourceRejected(msg) from None
-    metadata = {SOURCE_TAG: found.tag, SEQUENCER: event.sequencer.value}
-    return Applied(found.tag, output.write(event.key, gray.body, gray.content_type, metadata))
-
-
-def remove(event: ObjectEvent, output: OutputBucket) -> Applied:
-    """Remove the counterpart of an input that does not exist."""
-    output.delete(event.key)
-    return Applied(ABSENT, output_etag=None)
+        yield
+    except ServiceUnavailable as error:
+        raise WriteInDoubt(str(error)) from error

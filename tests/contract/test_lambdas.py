@@ -1,125 +1,215 @@
-"""The Lambdas as they are deployed: environment, wiring and adapters, against AWS in this process."""
+"""The Lambdas as they are deployed: environment, wiring and adapters, against what stands in for AWS."""
 
 from __future__ import annotations
 
 import importlib
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from dataclasses import dataclass
 from io import BytesIO
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import boto3
 import pytest
 from PIL import Image
 
+from lockstep.emulator import CREDENTIALS
 from objectlock import wiring
-from objectlock.lock import APPLIED_SEQUENCER, LEASE_EXPIRES_AT, OBJECT_ID, OWNER
-from objectlock.work import SEQUENCER, SOURCE_TAG
-from tests.contract.conftest import REGION, new_bucket
+from objectlock.errors import LeaseLost, OutputChanged, SourceRejected
+from objectlock.record import (
+    APPLIED_SEQUENCER,
+    FENCING_TOKEN,
+    LEASE_EXPIRES_AT,
+    OBJECT_ID,
+    OUTPUT_ETAG,
+    OWNER,
+    WORKER_UNTIL,
+)
+from tests.contract.conftest import Aws, new_bucket, new_table
 from tests.sample_events import load
 
-if TYPE_CHECKING:
-    from mypy_boto3_dynamodb import DynamoDBClient
-    from mypy_boto3_s3 import S3Client
-
 State = dict[str, Any]
-NAME = "key-with-spaces-plus-japanese"
+
+ME = "arn:aws:states:us-east-1:111122223333:execution:lockstep:me"
+PHOTO = "key-with-spaces-plus-japanese"
+KEY = load(PHOTO)["detail"]["object"]["key"]
 
 
 class Context:
-    """What the logger reads from a Lambda context."""
+    """What the logger and the workers read from a Lambda context."""
 
     function_name = "function"
     memory_limit_in_mb = 512
     invoked_function_arn = "arn:aws:lambda:us-east-1:111122223333:function:function"
     aws_request_id = "6f7c"
 
+    def get_remaining_time_in_millis(self) -> int:
+        return 20_000
+
+
+@dataclass(frozen=True)
+class Deployed:
+    """The functions of one deployment, and what one sees from outside."""
+
+    aws: Aws
+    input: str
+    output: str
+    table: str
+
+    def call(self, function: str, payload: State) -> Any:
+        handler = importlib.import_module(f"{function}.app").handler
+        return json.loads(json.dumps(handler(json.loads(json.dumps(payload)), Context())))
+
+    def task(self, function: str, state: State) -> Any:
+        """As the state machine calls it."""
+        return self.call(function, {"owner": ME, "state": state})
+
+    def event(self, name: str, sequencer: str) -> State:
+        """A sample event, of this deployment's own object."""
+        event = load(name)
+        event["detail"]["bucket"]["name"] = self.input
+        event["detail"]["object"].update(key=KEY, sequencer=sequencer)
+        return event
+
+    def upload(self, body: bytes) -> str:
+        return self.aws.s3.put_object(Bucket=self.input, Key=KEY, Body=body)["ETag"].strip('"')
+
+    def record(self) -> dict[str, Any]:
+        key = {OBJECT_ID: {"S": f"{self.input}/{KEY}"}}
+        return dict(self.aws.dynamodb.get_item(TableName=self.table, Key=key)["Item"])
+
+    def outputs(self) -> list[str]:
+        return [each["Key"] for each in self.aws.s3.list_objects_v2(Bucket=self.output).get("Contents", [])]
+
 
 @pytest.fixture
-def table(moto: None, monkeypatch: pytest.MonkeyPatch) -> DynamoDBClient:  # noqa: ARG001
-    client = boto3.client("dynamodb", region_name=REGION)
-    client.create_table(
-        TableName="lockstep-locks",
-        AttributeDefinitions=[{"AttributeName": OBJECT_ID, "AttributeType": "S"}],
-        KeySchema=[{"AttributeName": OBJECT_ID, "KeyType": "HASH"}],
-        BillingMode="PAY_PER_REQUEST",
-    )
-    monkeypatch.setenv("LOCK_TABLE", "lockstep-locks")
-    return client
+def deployed(aws: Aws, monkeypatch: pytest.MonkeyPatch) -> Iterator[Deployed]:
+    """New functions, buckets and table."""
+    new = Deployed(aws, new_bucket(aws.s3), new_bucket(aws.s3), new_table(aws.dynamodb))
+    environment = CREDENTIALS | {
+        "INPUT_BUCKET": new.input,
+        "OUTPUT_BUCKET": new.output,
+        "LOCK_TABLE": new.table,
+        "LEASE_SECONDS": "30",
+        "LOCK_WAIT_SECONDS": "60",
+        "RETRY_INTERVAL_SECONDS": "2",
+        "POWERTOOLS_SERVICE_NAME": "lockstep",
+        "POWERTOOLS_METRICS_NAMESPACE": "Lockstep",
+    }
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    if aws.endpoint_url:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", aws.endpoint_url)
+    monkeypatch.setattr(boto3, "DEFAULT_SESSION", aws.session)
+    forget_adapters()
+    yield new
+    forget_adapters()
 
 
-@pytest.fixture
-def buckets(moto_s3: S3Client, monkeypatch: pytest.MonkeyPatch) -> tuple[str, str]:
-    """The input and the output bucket."""
-    source, output = new_bucket(moto_s3), new_bucket(moto_s3)
-    monkeypatch.setenv("INPUT_BUCKET", source)
-    monkeypatch.setenv("OUTPUT_BUCKET", output)
-    return source, output
+def forget_adapters() -> None:
+    for each in (wiring.source_bucket, wiring.output_bucket, wiring.lock_protocol, wiring.worker):
+        each.cache_clear()
 
 
-@pytest.fixture
-def invoke(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str, State], Any]]:
-    """Call a Lambda of a new instance."""
-    monkeypatch.setenv("AWS_DEFAULT_REGION", REGION)
-    monkeypatch.setenv("POWERTOOLS_METRICS_NAMESPACE", "Lockstep")
-    monkeypatch.setenv("LEASE_SECONDS", "30")
-    monkeypatch.setenv("LOCK_WAIT_SECONDS", "60")
-    monkeypatch.setenv("RETRY_INTERVAL_SECONDS", "2")
-    factories = (wiring.source_bucket, wiring.output_bucket, wiring.lock_protocol)
-
-    def call(function: str, state: State) -> Any:
-        app = importlib.import_module(f"{function}.app")
-        return json.loads(json.dumps(app.handler({"owner": "me", "state": state}, Context())))
-
-    for factory in factories:
-        factory.cache_clear()
-    yield call
-    for factory in factories:
-        factory.cache_clear()
-
-
-def test_a_photo_comes_out_gray_and_its_deletion_removes_it(
-    invoke: Callable[[str, State], Any], table: DynamoDBClient, moto_s3: S3Client, buckets: tuple[str, str]
-) -> None:
-    source, output = buckets
-    state = load(NAME)
-    state["detail"]["bucket"]["name"] = source
-    key = state["detail"]["object"]["key"]
-
-    def record() -> dict[str, Any]:
-        return dict(table.get_item(TableName="lockstep-locks", Key={OBJECT_ID: {"S": f"{source}/{key}"}})["Item"])
-
+def png(colour: tuple[int, int, int]) -> bytes:
     body = BytesIO()
-    Image.new("RGB", (8, 4), (200, 0, 0)).save(body, "PNG")
-    uploaded = moto_s3.put_object(Bucket=source, Key=key, Body=body.getvalue())["ETag"].strip('"')
+    Image.new("RGB", (8, 4), colour).save(body, "PNG")
+    return body.getvalue()
+
+
+def test_a_photo_comes_out_gray_and_its_deletion_removes_it(deployed: Deployed) -> None:
+    state = deployed.event(PHOTO, "69A560327B4CE19D00")
+    uploaded = deployed.upload(png((200, 0, 0)))
 
     before = time.time()
-    state["lock"] = invoke("acquire_lock", state)
+    state["lock"] = deployed.task("acquire_lock", state)
     assert state["lock"]["work"] == "GRAYSCALE"
     assert state["lock"]["wait_seconds"] == 2
-    assert record()[OWNER] == {"S": "me"}
-    lease_seconds = int(record()[LEASE_EXPIRES_AT]["N"]) / 1000 - before
+    assert deployed.record()[OWNER] == {"S": ME}
+    lease_seconds = int(deployed.record()[LEASE_EXPIRES_AT]["N"]) / 1000 - before
     assert 29 < lease_seconds < 30 + (time.time() - before) + 1
 
-    state["applied"] = invoke("grayscale", state)
-    found = moto_s3.get_object(Bucket=output, Key=key)
+    before = time.time()
+    state["applied"] = deployed.task("grayscale", state)
+    worker_seconds = int(deployed.record()[WORKER_UNTIL]["N"]) / 1000 - before
+    assert 19 < worker_seconds < 25 + (time.time() - before) + 1
+    found = deployed.aws.s3.get_object(Bucket=deployed.output, Key=KEY)
     assert found["ContentType"] == "image/png"
-    assert found["Metadata"] == {SOURCE_TAG: uploaded, SEQUENCER: "69a560327b4ce19d"}
+    assert found["Metadata"] == {"source-tag": uploaded, "sequencer": "69a560327b4ce19d", "fencing-token": "1"}
     with Image.open(BytesIO(found["Body"].read())) as image:
         assert (image.format, image.mode, image.size) == ("PNG", "L", (8, 4))
 
-    invoke("release_lock", state)
-    assert OWNER not in record()
-    assert record()[APPLIED_SEQUENCER] == {"S": "69a560327b4ce19d"}
+    deployed.task("release_lock", state)
+    record = deployed.record()
+    assert record.keys().isdisjoint({OWNER, LEASE_EXPIRES_AT, WORKER_UNTIL})
+    assert record[APPLIED_SEQUENCER] == {"S": "69a560327b4ce19d"}
+    assert record[OUTPUT_ETAG] == {"S": found["ETag"].strip('"')}
 
-    moto_s3.delete_object(Bucket=source, Key=key)
-    deletion = load("deleted")
-    deletion["detail"]["bucket"]["name"] = source
-    deletion["detail"]["object"].update(key=key, sequencer="69A5610000000000")
-    deletion["lock"] = invoke("acquire_lock", deletion)
+    deployed.aws.s3.delete_object(Bucket=deployed.input, Key=KEY)
+    deletion = deployed.event("deleted", "69A5610000000000")
+    deletion["lock"] = deployed.task("acquire_lock", deletion)
     assert deletion["lock"]["work"] == "DELETE"
-    deletion["applied"] = invoke("delete_output", deletion)
-    invoke("release_lock", deletion)
-    assert "Contents" not in moto_s3.list_objects_v2(Bucket=output)
-    assert record()[APPLIED_SEQUENCER] == {"S": "69a561"}
+    deletion["applied"] = deployed.task("delete_output", deletion)
+    deployed.task("release_lock", deletion)
+    assert deployed.outputs() == []
+    record = deployed.record()
+    assert record[APPLIED_SEQUENCER] == {"S": "69a561"}
+    assert record[FENCING_TOKEN] == {"N": "2"}
+    assert OUTPUT_ETAG not in record
+
+
+def test_an_output_that_somebody_else_has_written_is_replaced_at_the_second_attempt(deployed: Deployed) -> None:
+    """The first has to read the input again before it may write over what it had not seen."""
+    deployed.aws.s3.put_object(Bucket=deployed.output, Key=KEY, Body=b"somebody's", Metadata={"fencing-token": "6"})
+    deployed.upload(png((0, 200, 0)))
+    state = deployed.event(PHOTO, "69A560")
+    state["lock"] = deployed.task("acquire_lock", state)
+    with pytest.raises(OutputChanged):
+        deployed.task("grayscale", state)
+    assert deployed.aws.s3.get_object(Bucket=deployed.output, Key=KEY)["Body"].read() == b"somebody's"
+    state["applied"] = deployed.task("grayscale", state)
+    assert state["applied"]["token"] == 7
+    assert deployed.aws.s3.head_object(Bucket=deployed.output, Key=KEY)["Metadata"]["fencing-token"] == "7"
+    deployed.task("release_lock", state)
+    assert OWNER not in deployed.record()
+
+
+def test_what_is_no_image_removes_the_output_of_the_image_before_it(deployed: Deployed) -> None:
+    state = deployed.event(PHOTO, "01")
+    deployed.upload(png((0, 0, 200)))
+    state["lock"] = deployed.task("acquire_lock", state)
+    state["applied"] = deployed.task("grayscale", state)
+    deployed.task("release_lock", state)
+    assert deployed.outputs() == [KEY]
+
+    deployed.upload(b"no image")
+    state = deployed.event(PHOTO, "02")
+    state["lock"] = deployed.task("acquire_lock", state)
+    with pytest.raises(SourceRejected):
+        deployed.task("grayscale", state)
+    assert deployed.outputs() == []
+    assert deployed.record()[APPLIED_SEQUENCER] == {"S": "02"}
+    assert OWNER not in deployed.record()
+
+
+def test_an_execution_that_failed_or_was_stopped_leaves_no_lock(deployed: Deployed) -> None:
+    """The first gives up itself, for the second the reaper does; neither may touch the lock of another."""
+    caught = {"Error": "SomeError", "Cause": "of some kind"}
+    state = deployed.event(PHOTO, "01")
+    stopped = {"detail": {"executionArn": ME, "status": "ABORTED", "input": json.dumps(state)}}
+
+    deployed.task("acquire_lock", state)
+    failure = deployed.call("release_lock", {"owner": ME, "state": state, "caught": caught})
+    assert failure == {"error": "SomeError", "cause": "of some kind"}
+    assert OWNER not in deployed.record()
+
+    deployed.task("acquire_lock", state)
+    assert deployed.call("reaper", stopped)["lock"] == "freed"
+    assert OWNER not in deployed.record()
+
+    deployed.call("acquire_lock", {"owner": "other", "state": state})
+    assert deployed.call("reaper", stopped)["lock"] == "held nothing"
+    with pytest.raises(LeaseLost):
+        deployed.task("grayscale", state)
+    assert deployed.record()[OWNER] == {"S": "other"}

@@ -11,12 +11,13 @@ import pytest
 from aws_lambda_powertools.shared import constants as powertools
 from moto.events.models import EventPattern
 
-from objectlock import errors, lock
+from objectlock import errors, record
 from objectlock.events import Change
 from objectlock.protocol import Work
 from tests.deployment.shipped import (
     FUNCTION_DEFAULTS,
     FUNCTIONS,
+    MACHINE,
     MACHINE_TEXT,
     PARAMETERS,
     RESOURCES,
@@ -29,6 +30,7 @@ from tests.deployment.shipped import (
 BUCKETS = sorted(of_type("AWS::S3::Bucket"))
 LOCK_TABLE = RESOURCES["LockTable"]["Properties"]
 RULE = RESOURCES["ObjectEventRule"]["Properties"]
+REAPER_RULE = RESOURCES["EndedExecutionRule"]["Properties"]
 MACHINE_RESOURCE = RESOURCES["StateMachine"]["Properties"]
 SUBSTITUTIONS: dict[str, str] = MACHINE_RESOURCE["DefinitionSubstitutions"]
 
@@ -46,13 +48,13 @@ def is_subset(part: dict[str, Any], whole: dict[str, Any]) -> bool:
 
 
 def test_an_object_has_one_record_so_the_change_feed_is_ordered_per_object() -> None:
-    assert LOCK_TABLE["KeySchema"] == [{"AttributeName": lock.OBJECT_ID, "KeyType": "HASH"}]
-    assert LOCK_TABLE["AttributeDefinitions"] == [{"AttributeName": lock.OBJECT_ID, "AttributeType": "S"}]
+    assert LOCK_TABLE["KeySchema"] == [{"AttributeName": record.OBJECT_ID, "KeyType": "HASH"}]
+    assert LOCK_TABLE["AttributeDefinitions"] == [{"AttributeName": record.OBJECT_ID, "AttributeType": "S"}]
     assert LOCK_TABLE["StreamSpecification"] == {"StreamViewType": "NEW_AND_OLD_IMAGES"}
 
 
 def test_tombstones_expire_by_the_attribute_that_a_release_writes() -> None:
-    assert LOCK_TABLE["TimeToLiveSpecification"] == {"AttributeName": lock.EXPIRES_AT, "Enabled": True}
+    assert LOCK_TABLE["TimeToLiveSpecification"] == {"AttributeName": record.EXPIRES_AT, "Enabled": True}
 
 
 def test_lock_records_can_be_brought_back_and_are_encrypted() -> None:
@@ -130,8 +132,8 @@ def s3_event(
     }
 
 
-def rule_matches(event: dict[str, Any]) -> bool:
-    matches: bool = EventPattern.load(json.dumps(RULE["EventPattern"])).matches_event(event)  # type: ignore[arg-type]
+def rule_matches(event: dict[str, Any], rule: dict[str, Any] = RULE) -> bool:
+    matches: bool = EventPattern.load(json.dumps(rule["EventPattern"])).matches_event(event)  # type: ignore[arg-type]
     return matches
 
 
@@ -184,6 +186,102 @@ def test_an_event_that_cannot_start_an_execution_is_tried_for_a_day_and_then_kep
     }
     policies = [policy for policy in of_type("AWS::SQS::QueuePolicy").values() if policy["Queues"] == [queue]]
     assert any(is_subset(may_send, statement) for policy in policies for statement in statements(policy))
+
+
+# --- the reaper's rule -------------------------------------------------------------------------------------
+
+
+def status_change(**detail: str) -> dict[str, Any]:
+    """What Step Functions tells EventBridge of an execution of ours that was stopped, with some of it changed."""
+    event: dict[str, Any] = json.loads((ROOT / "events/execution-aborted.json").read_text(encoding="utf-8"))
+    return event | {"detail": event["detail"] | {"stateMachineArn": "StateMachine"} | detail}
+
+
+@pytest.mark.parametrize("status", ["ABORTED", "TIMED_OUT", "FAILED"])
+def test_every_end_but_success_is_told_to_the_reaper(status: str) -> None:
+    assert rule_matches(status_change(status=status), REAPER_RULE)
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        *(pytest.param(status_change(status=status), id=status) for status in ("RUNNING", "SUCCEEDED")),
+        pytest.param(status_change(status="PENDING_REDRIVE"), id="about to go on: a lock it holds is its own"),
+        pytest.param(status_change(stateMachineArn="StateMachine-2"), id="another machine, whose name begins the same"),
+        pytest.param(status_change() | {"source": "my.app"}, id="somebody else's event"),
+        pytest.param(status_change() | {"detail-type": "Step Functions Map Run Status Change"}, id="no execution"),
+        pytest.param(s3_event(), id="S3's event"),
+    ],
+)
+def test_nothing_else_is_told_to_the_reaper(event: dict[str, Any]) -> None:
+    assert not rule_matches(event, REAPER_RULE)
+
+
+def test_the_reapers_rule_invokes_the_reaper_alone_and_may() -> None:
+    assert REAPER_RULE["Targets"] == [{"Id": "Reaper", "Arn": "ReaperFunction.Arn"}]
+    assert FUNCTIONS["ReaperFunction"]["Handler"] == "reaper.app.handler"
+    assert list(of_type("AWS::Lambda::Permission").values()) == [
+        {
+            "Action": "lambda:InvokeFunction",
+            "FunctionName": "ReaperFunction",
+            "Principal": "events.amazonaws.com",
+            "SourceArn": "EndedExecutionRule.Arn",
+        }
+    ]
+
+
+# --- what each may do --------------------------------------------------------------------------------------
+
+UPDATE_RECORD = ("dynamodb:UpdateItem", "LockTable.Arn")
+READ_INPUT = ("s3:GetObject", "${InputBucket.Arn}/*")
+TELL_MISSING_INPUT = ("s3:ListBucket", "InputBucket.Arn")  # without it S3 answers 403 for 404
+CONDITION_ON_OUTPUT = ("s3:GetObject", "${OutputBucket.Arn}/*")  # S3 asks it for If-Match, and for HEAD
+TELL_MISSING_OUTPUT = ("s3:ListBucket", "OutputBucket.Arn")
+WRITE_OUTPUT = ("s3:PutObject", "${OutputBucket.Arn}/*")
+REMOVE_OUTPUT = ("s3:DeleteObject", "${OutputBucket.Arn}/*")
+
+MAY = {
+    "AcquireLockFunction": {UPDATE_RECORD, READ_INPUT, TELL_MISSING_INPUT},
+    "GrayscaleFunction": {
+        UPDATE_RECORD,
+        READ_INPUT,
+        TELL_MISSING_INPUT,
+        CONDITION_ON_OUTPUT,
+        TELL_MISSING_OUTPUT,
+        WRITE_OUTPUT,
+        REMOVE_OUTPUT,
+    },
+    "DeleteOutputFunction": {UPDATE_RECORD, CONDITION_ON_OUTPUT, TELL_MISSING_OUTPUT, REMOVE_OUTPUT},
+    "ReleaseLockFunction": {UPDATE_RECORD},
+    "ReaperFunction": {UPDATE_RECORD},
+}
+
+
+def as_list(one_or_more: Any) -> list[Any]:
+    return one_or_more if isinstance(one_or_more, list) else [one_or_more]
+
+
+def test_there_is_a_function_for_each_kind_of_step_and_one_for_what_was_left_behind() -> None:
+    assert set(FUNCTIONS) == set(MAY)
+    assert set(FUNCTIONS) - {function_of(task) for task in TASKS.values()} == {"ReaperFunction"}
+
+
+@pytest.mark.parametrize("name", MAY)
+def test_function_may_do_what_its_code_does_and_nothing_else(name: str) -> None:
+    found = {
+        (action, resource)
+        for policy in FUNCTIONS[name]["Policies"]
+        for statement in policy["Statement"]
+        for action in as_list(statement["Action"])
+        for resource in as_list(statement["Resource"])
+        if statement["Effect"] == "Allow"
+    }
+    assert found == MAY[name]
+
+
+def test_machine_may_invoke_the_functions_of_its_tasks_and_no_other() -> None:
+    invokes = [each["LambdaInvokePolicy"] for each in MACHINE_RESOURCE["Policies"] if "LambdaInvokePolicy" in each]
+    assert sorted(each["FunctionName"] for each in invokes) == sorted({function_of(task) for task in TASKS.values()})
 
 
 # --- the functions -----------------------------------------------------------------------------------------
@@ -256,9 +354,63 @@ def test_task_outwaits_its_lambda_so_a_retry_never_overlaps_it(name: str) -> Non
     assert TASKS[name]["TimeoutSeconds"] > timeout_of(function_of(TASKS[name]))
 
 
-@pytest.mark.parametrize("name", ["ConvertToGrayscale", "DeleteOutput"])
-def test_lease_outlives_a_worker_whatever_is_set(name: str) -> None:
-    assert PARAMETERS["LeaseSeconds"]["MinValue"] > timeout_of(function_of(TASKS[name]))
+# --- the lease ---------------------------------------------------------------------------------------------
+
+WORKERS = ["ConvertToGrayscale", "DeleteOutput"]
+MARGIN = record.CLOCK_MARGIN_MS / 1000
+
+
+def longest_attempt() -> int:
+    return max(timeout_of(function_of(TASKS[name])) for name in WORKERS)
+
+
+def in_flight_retrier(name: str) -> dict[str, Any]:
+    (retrier,) = (each for each in TASKS[name]["Retry"] if "AttemptInFlight" in each["ErrorEquals"])
+    found: dict[str, Any] = retrier
+    return found
+
+
+def test_a_lease_taken_anew_does_not_end_before_that_of_an_attempt_whatever_is_set() -> None:
+    """An owner that takes its lock again, as after a conflict, may have a worker running since a moment ago."""
+    assert PARAMETERS["LeaseSeconds"]["MinValue"] >= longest_attempt() + 2 * MARGIN
+
+
+def test_who_waits_outwaits_a_worker_that_was_killed() -> None:
+    freed_after = longest_attempt() + 2 * MARGIN  # the lease that an attempt sets
+    assert PARAMETERS["LockWaitSeconds"]["Default"] > freed_after
+    assert PARAMETERS["LockWaitSeconds"]["Default"] > PARAMETERS["LeaseSeconds"]["Default"]
+
+
+@pytest.mark.parametrize("name", WORKERS)
+def test_an_attempt_in_flight_is_waited_for_until_it_cannot_be(name: str) -> None:
+    """In even steps: jitter may add up to nothing."""
+    retrier = in_flight_retrier(name)
+    assert retrier["ErrorEquals"] == ["AttemptInFlight"]
+    assert retrier.get("JitterStrategy", "NONE") == "NONE"
+    assert retrier["BackoffRate"] == 1
+    assert "MaxDelaySeconds" not in retrier
+    waited = retrier["IntervalSeconds"] * retrier["MaxAttempts"]
+    assert waited > timeout_of(function_of(TASKS[name])) + MARGIN
+
+
+@pytest.mark.parametrize("name", WORKERS)
+def test_waiting_for_attempts_in_flight_never_uses_up_the_retries_of_the_error_that_ended_them(name: str) -> None:
+    """Or a worker that is killed again and again would fail as AttemptInFlight, which says nothing of why."""
+    killed = {"Lambda.Unknown", "Runtime.ExitError", "WriteInDoubt"}
+    kills = sum(each["MaxAttempts"] for each in TASKS[name]["Retry"] if killed & set(each["ErrorEquals"]))
+    in_flight = in_flight_retrier(name)
+    steps = -(-(timeout_of(function_of(TASKS[name])) + MARGIN) // in_flight["IntervalSeconds"])
+    assert in_flight["MaxAttempts"] >= kills * steps
+
+
+@pytest.mark.parametrize("name", WORKERS)
+def test_the_next_attempt_finds_the_time_between_the_last_ones_end_and_the_leases(name: str) -> None:
+    """It is as long as the margin; who misses it has lost the lock."""
+    assert in_flight_retrier(name)["IntervalSeconds"] < MARGIN
+
+
+def test_an_execution_ends_at_some_time_although_looking_again_has_no_limit() -> None:
+    assert PARAMETERS["LockWaitSeconds"]["MaxValue"] < MACHINE["TimeoutSeconds"] <= 3600
 
 
 # --- the state machine -------------------------------------------------------------------------------------
@@ -291,6 +443,56 @@ def test_machine_and_code_use_the_same_words() -> None:
     assert ours <= {name for name, each in vars(errors).items() if isinstance(each, type)}
     routed = {choice["StringEquals"] for choice in STATES["RouteWork"]["Choices"]}
     assert routed <= {work.value for work in Work}
+
+
+# What becomes of each error of ours: the Tasks that retry it, and those that have a Catch for it, by name.
+ANSWERS: dict[type[Exception], tuple[set[str], set[str]]] = {
+    errors.ServiceUnavailable: (set(TASKS), set()),
+    errors.AttemptInFlight: (set(WORKERS), set()),
+    errors.WriteInDoubt: (set(WORKERS), set()),
+    errors.LeaseLost: (set(), {*WORKERS, "ReleaseLock"}),
+    errors.OutputChanged: (set(), set(WORKERS)),
+    # For good: the execution fails under that name.
+    errors.InvalidEvent: (set(), set()),
+    errors.SourceRejected: (set(), set()),
+    errors.LockWaitTimeout: (set(), set()),
+}
+
+
+def naming(error: str, field: str) -> set[str]:
+    return {
+        name for name, task in TASKS.items() if any(error in handler["ErrorEquals"] for handler in task.get(field, ()))
+    }
+
+
+def test_every_error_of_ours_has_an_answer_wherever_it_can_be_raised() -> None:
+    ours = {
+        each
+        for each in vars(errors).values()
+        if isinstance(each, type) and issubclass(each, Exception) and each.__module__ == errors.__name__
+    }
+    assert set(ANSWERS) == ours
+    found = {error: (naming(error.__name__, "Retry"), naming(error.__name__, "Catch")) for error in ours}
+    assert found == ANSWERS
+
+
+@pytest.mark.parametrize("name", TASKS)
+def test_what_has_no_answer_of_its_own_is_not_retried_and_ends_in_a_release(name: str) -> None:
+    task = TASKS[name]
+    assert not [each for each in task["Retry"] if {"States.ALL", "States.TaskFailed"} & set(each["ErrorEquals"])]
+    last = task["Catch"][-1]
+    assert last["ErrorEquals"] == ["States.ALL"]
+    assert last["Next"] == ("Failed" if name == "ReleaseLockAfterFailure" else "ReleaseLockAfterFailure")
+
+
+def test_who_looks_again_starts_from_the_lock() -> None:
+    again = [
+        handler
+        for task in TASKS.values()
+        for handler in task["Catch"]
+        if {"LeaseLost", "OutputChanged"} & set(handler["ErrorEquals"])
+    ]
+    assert [(each["Next"], each["ResultPath"]) for each in again] == [("AcquireLock", "$.look_again")] * 3
 
 
 # --- the parameters ----------------------------------------------------------------------------------------

@@ -1,6 +1,6 @@
 import pytest
 
-from objectlock.conditions import Absent, AllOf, AnyOf, Condition, Equals, Item, Less
+from objectlock.conditions import Absent, AllOf, AnyOf, Condition, Equals, Item, Less, Not
 
 YES, NO = Absent("no such attribute"), Equals("no such attribute", 1)
 
@@ -29,6 +29,17 @@ YES, NO = Absent("no such attribute"), Equals("no such attribute", 1)
         (Less("a", 10), {}, False),
         (Less("a", 10), {"a": "9"}, False),
         (Less("a", "9"), {"a": 1}, False),
+        (Not(YES), {}, False),
+        (Not(NO), {}, True),
+        (Not(Equals("a", 1)), {"a": 1}, False),
+        (Not(Less("a", 10)), {"a": 9}, False),
+        (Not(Less("a", 10)), {"a": 10}, True),
+        (Not(Less("a", 10)), {}, True),  # as the comparison is false
+        (Not(Less("a", 10)), {"a": "9"}, True),
+        (Not(Not(YES)), {}, True),
+        (Not(AllOf((YES, NO))), {}, True),
+        (Not(AnyOf((YES, NO))), {}, False),
+        (AllOf((YES, Not(NO))), {}, True),
         (AllOf((YES, YES)), {}, True),
         (AllOf((YES, NO)), {}, False),
         (AllOf((NO, YES)), {}, False),

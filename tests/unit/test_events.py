@@ -95,7 +95,7 @@ def test_an_input_that_is_no_event_at_all_is_refused(raw: Any) -> None:
 def test_what_the_state_machine_adds_is_ignored() -> None:
     """Every state passes the event on together with the results so far."""
     raw = load("created-put")
-    state = raw | {"lock": {"work": "GRAYSCALE"}, "applied": {}, "error": {"Error": "E"}, "lease_lost": {}}
+    state = raw | {"lock": {"work": "GRAYSCALE"}, "applied": {}, "error": {"Error": "E"}, "look_again": {}}
     assert ObjectEvent.parse(state) == ObjectEvent.parse(raw)
 
 

@@ -1,126 +1,52 @@
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from objectlock.conditions import Item, Value
+from objectlock.conditions import Item
 from objectlock.lock import (
-    ABSENT,
-    APPLIED_SEQUENCER,
-    APPLIED_SOURCE,
-    EXPIRES_AT,
-    LEASE_EXPIRES_AT,
-    NEWEST_SEQUENCER,
-    OBJECT_ID,
-    OUTPUT_ETAG,
-    OWNER,
     Applied,
     Claim,
-    Outcome,
+    Kept,
     Refusal,
-    Transition,
-    event_is_new,
+    cut_lease,
     give_up,
+    give_up_tombstone,
     grant,
     grant_overtaken,
+    is_only_behind,
     is_registered,
-    lock_is_free,
-    nothing_newer_seen,
-    owner_is,
     register,
     release,
     release_behind,
     was_released,
+    why_kept,
     why_refused,
 )
-from objectlock.sequencer import Sequencer
+from objectlock.record import (
+    ABSENT,
+    APPLIED_SEQUENCER,
+    APPLIED_SOURCE,
+    EXPIRES_AT,
+    FENCING_TOKEN,
+    LEASE_EXPIRES_AT,
+    NEWEST_SEQUENCER,
+    OUTPUT_ETAG,
+    OWNER,
+    WORKER_UNTIL,
+    Outcome,
+)
+from tests.contract.lock_requests import requests
 from tests.memory import InMemoryLockStore
-from tests.unit.transitions import transitions
+from tests.unit.records import ID, LEASE, NOW, TOKEN, applied_to, at_work, free, held_by, seq
 
-ID = "bucket/photo.jpg"
-NOW = 1_772_442_904_567
-LEASE = 30_000
-PHOTO = Applied("etag-in", "etag-out")
-GONE = Applied(ABSENT, None)
-
-
-def seq(text: str) -> Sequencer:
-    return Sequencer.parse(ID, text)
+PHOTO = Applied("etag-in", "etag-out", TOKEN, seq("05"))
+GONE = Applied(ABSENT, None, TOKEN, seq("05"))
+NO_IMAGE = Applied("etag-of-what-is-no-image", None, TOKEN, seq("05"))
+IN_30_DAYS = 1_772_442_904 + 30 * 24 * 3600  # in SECONDS, as DynamoDB's TTL takes them; milliseconds never expire
 
 
 def claim(owner: str, sequencer: str, *, forced: bool = False) -> Claim:
     return Claim(owner, seq(sequencer), forced)
-
-
-def held_by(owner: str, *, until: int = NOW + LEASE, **attributes: Value) -> Item:
-    return {OBJECT_ID: ID, OWNER: owner, LEASE_EXPIRES_AT: until, **attributes}
-
-
-def free(**attributes: Value) -> Item:
-    return {OBJECT_ID: ID, **attributes}
-
-
-def applied_to(item: Item, transition: Transition) -> Outcome:
-    """What the store makes of one write to `item`."""
-    store = InMemoryLockStore()
-    if item:
-        store.items[ID] = item
-    return store.apply(transition)
-
-
-# --- clauses -----------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("item", "expected"),
-    [
-        pytest.param({}, True, id="no record"),
-        pytest.param(free(applied_sequencer="01"), True, id="no owner"),
-        pytest.param(held_by("me"), True, id="mine: the answer to a granted acquire was lost"),
-        pytest.param(held_by("me", until=NOW - 1), True, id="mine, expired"),
-        pytest.param(held_by("other"), False, id="held"),
-        pytest.param(held_by("other", until=NOW), False, id="held until this very millisecond"),
-        pytest.param(held_by("other", until=NOW - 1), True, id="lease expired"),
-    ],
-)
-def test_lock_is_free(item: Item, expected: bool) -> None:
-    assert lock_is_free("me", NOW).holds(item) is expected
-
-
-@pytest.mark.parametrize(
-    ("item", "expected"),
-    [
-        pytest.param({}, True, id="no record"),
-        pytest.param(free(newest_sequencer="09"), True, id="nothing applied"),
-        pytest.param(free(applied_sequencer="04"), True, id="older applied"),
-        pytest.param(free(applied_sequencer="05"), False, id="this one applied"),
-        pytest.param(free(applied_sequencer="050001"), False, id="newer applied"),
-    ],
-)
-def test_event_is_new(item: Item, expected: bool) -> None:
-    assert event_is_new(seq("0500")).holds(item) is expected
-
-
-@pytest.mark.parametrize(
-    ("item", "expected"),
-    [
-        pytest.param({}, True, id="no record"),
-        pytest.param(free(applied_sequencer="09"), True, id="nothing seen"),
-        pytest.param(free(newest_sequencer="04"), True, id="older seen"),
-        pytest.param(free(newest_sequencer="05"), True, id="this one seen"),
-        pytest.param(free(newest_sequencer="050001"), False, id="newer seen"),
-    ],
-)
-def test_nothing_newer_seen(item: Item, expected: bool) -> None:
-    assert nothing_newer_seen(seq("0500")).holds(item) is expected
-
-
-@pytest.mark.parametrize(
-    ("item", "expected"),
-    [({}, False), (free(), False), (held_by("other"), False), (held_by("me"), True), (held_by("me", until=0), True)],
-)
-def test_owner_is(item: Item, expected: bool) -> None:
-    """Even past its lease the owner may release, as long as nobody took over."""
-    assert owner_is("me").holds(item) is expected
 
 
 # --- acquire -----------------------------------------------------------------------------------------------
@@ -230,85 +156,202 @@ def test_registering_never_lowers_the_newest() -> None:
 
 
 def test_a_release_records_what_was_applied_and_frees_the_lock_in_one_write() -> None:
-    before = held_by("me", newest_sequencer="07", applied_sequencer="04", applied_source="old", output_etag="old")
-    outcome = applied_to(before, release(claim("me", "05"), PHOTO, now=NOW))
+    before = at_work("me", newest_sequencer="07", applied_sequencer="04", applied_source="old", output_etag="old")
+    outcome = applied_to(before, release("me", PHOTO, now=NOW))
     assert outcome.accepted
     assert outcome.item == free(
-        newest_sequencer="07", applied_sequencer="05", applied_source="etag-in", output_etag="etag-out"
+        newest_sequencer="07",
+        applied_sequencer="05",
+        applied_source="etag-in",
+        output_etag="etag-out",
+        fencing_token=TOKEN,
     )
 
 
 def test_a_record_expires_only_when_the_object_is_gone() -> None:
-    """And then after 30 days, in SECONDS, as DynamoDB's TTL takes them. Milliseconds would never expire."""
-    gone = applied_to(held_by("me", output_etag="old"), release(claim("me", "05"), GONE, now=NOW)).item
-    assert gone == free(applied_sequencer="05", applied_source=ABSENT, expires_at=1_772_442_904 + 30 * 24 * 3600)
-    for applied in (PHOTO, Applied("etag-of-what-is-no-image", None)):
-        assert EXPIRES_AT not in applied_to(held_by("me"), release(claim("me", "05"), applied, now=NOW)).item
+    gone = applied_to(at_work("me", output_etag="old"), release("me", GONE, now=NOW)).item
+    assert gone == free(applied_sequencer="05", applied_source=ABSENT, expires_at=IN_30_DAYS, fencing_token=TOKEN)
+    for applied in (PHOTO, NO_IMAGE):
+        assert EXPIRES_AT not in applied_to(at_work("me"), release("me", applied, now=NOW)).item
 
 
 def test_a_rejected_input_leaves_no_output_on_record() -> None:
-    outcome = applied_to(held_by("me", output_etag="old"), release(claim("me", "05"), Applied("bad", None), now=NOW))
-    assert outcome.item == free(applied_sequencer="05", applied_source="bad")
+    outcome = applied_to(at_work("me", output_etag="old"), release("me", NO_IMAGE, now=NOW))
+    assert outcome.item == free(applied_sequencer="05", applied_source=NO_IMAGE.source, fencing_token=TOKEN)
 
 
-@pytest.mark.parametrize("item", [{}, free(applied_sequencer="04"), held_by("other"), held_by("other", until=0)])
-def test_nothing_is_released_or_given_up_for_another_owner(item: Item) -> None:
-    """A lease that ended early must not free the lock of the next owner, nor speak for it."""
-    for transition in (
-        release(claim("me", "05"), PHOTO, now=NOW),
-        release_behind(claim("me", "05"), PHOTO, now=NOW),
-        give_up(ID, "me"),
-    ):
+@pytest.mark.parametrize(
+    "item",
+    [
+        pytest.param({}, id="no record"),
+        pytest.param(free(applied_sequencer="04", fencing_token=TOKEN), id="free"),
+        pytest.param(held_by("other", fencing_token=TOKEN), id="taken over, not yet at work"),
+        pytest.param(at_work("other", token=TOKEN + 1), id="another is at work"),
+        pytest.param(at_work("other", until=0), id="the other's lease has ended too"),
+        pytest.param(at_work("me", token=TOKEN + 1), id="a later attempt of the same execution"),
+        pytest.param(held_by("me"), id="no attempt at all"),
+    ],
+)
+def test_only_the_owner_and_its_latest_attempt_release(item: Item) -> None:
+    """A lease that ended early must not free the next owner's lock, nor an abandoned attempt speak for the next."""
+    for transition in (release("me", PHOTO, now=NOW), release_behind("me", PHOTO, now=NOW)):
         assert applied_to(item, transition) == Outcome(accepted=False, item=item)
+    assert not is_only_behind("me", PHOTO, item)
 
 
 @pytest.mark.parametrize("watermark", ["05", "06"])
 def test_a_release_never_takes_the_watermark_back(watermark: str) -> None:
     """An older event, granted by force, records what it saw, but as the state of the newer event."""
-    before = held_by("me", applied_sequencer=watermark, applied_source="old")
-    assert not applied_to(before, release(claim("me", "05"), PHOTO, now=NOW)).accepted
-    behind = applied_to(before, release_behind(claim("me", "05"), PHOTO, now=NOW))
+    before = at_work("me", applied_sequencer=watermark, applied_source="old")
+    refused = applied_to(before, release("me", PHOTO, now=NOW))
+    assert not refused.accepted
+    assert is_only_behind("me", PHOTO, refused.item)
+    behind = applied_to(before, release_behind("me", PHOTO, now=NOW))
     assert behind.accepted
-    assert behind.item == free(applied_sequencer=watermark, applied_source="etag-in", output_etag="etag-out")
+    assert behind.item == free(
+        applied_sequencer=watermark, applied_source="etag-in", output_etag="etag-out", fencing_token=TOKEN
+    )
 
 
 @pytest.mark.parametrize(
     ("item", "expected"),
     [
-        pytest.param(free(applied_sequencer="05", applied_source="etag-in"), True, id="this release"),
-        pytest.param(free(applied_sequencer="06", applied_source="etag-in"), True, id="behind the watermark"),
-        pytest.param({}, False, id="no record"),
-        pytest.param(free(applied_sequencer="04", applied_source="etag-in"), False, id="watermark is older"),
-        pytest.param(free(applied_sequencer="05", applied_source="other"), False, id="another input was applied"),
+        pytest.param(free(applied_sequencer="05", applied_source="etag-in", fencing_token=TOKEN), True, id="this one"),
         pytest.param(
-            held_by("other", applied_sequencer="05", applied_source="etag-in"), False, id="the next owner is at work"
+            free(applied_sequencer="06", applied_source="etag-in", fencing_token=TOKEN), True, id="behind the watermark"
+        ),
+        pytest.param({}, False, id="no record"),
+        pytest.param(
+            free(applied_sequencer="04", applied_source="etag-in", fencing_token=TOKEN), False, id="watermark is older"
+        ),
+        pytest.param(
+            free(applied_sequencer="05", applied_source="other", fencing_token=TOKEN),
+            False,
+            id="another input was applied",
+        ),
+        pytest.param(
+            free(applied_sequencer="05", applied_source="etag-in", fencing_token=TOKEN + 1),
+            False,
+            id="a later attempt has found the same",
+        ),
+        pytest.param(
+            at_work("other", applied_sequencer="05", applied_source="etag-in"), False, id="the next owner is at work"
+        ),
+        pytest.param(
+            at_work("me", applied_sequencer="05", applied_source="etag-in"), False, id="not released: only behind"
         ),
     ],
 )
 def test_was_released(item: Item, expected: bool) -> None:
     """A retry whose first answer was lost must tell its own release from another's."""
-    assert was_released(claim("me", "05"), PHOTO, item) is expected
+    assert was_released(PHOTO, item) is expected
 
 
-def test_giving_up_frees_the_lock_and_keeps_everything_else() -> None:
+# --- giving up ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "kept",
+    [
+        pytest.param(free(newest_sequencer="05", applied_sequencer="04", applied_source="a", output_etag="b"), id="b"),
+        pytest.param(free(newest_sequencer="05"), id="nothing was ever applied"),
+    ],
+)
+def test_giving_up_frees_the_lock_and_keeps_everything_else(kept: Item) -> None:
     """Nothing was applied, so the event can be tried again."""
-    before = held_by("me", newest_sequencer="05", applied_sequencer="04", applied_source="a", output_etag="b")
-    outcome = applied_to(before, give_up(ID, "me"))
+    outcome = applied_to({**held_by("me"), **kept}, give_up(ID, "me", now=NOW))
+    assert outcome == Outcome(accepted=True, item=kept)
+
+
+@pytest.mark.parametrize("until", [NOW - 1, 0])
+def test_what_is_given_up_is_freed_once_its_worker_cannot_be_running_any_more(until: int) -> None:
+    outcome = applied_to(at_work("me", until=until), give_up(ID, "me", now=NOW))
+    assert outcome == Outcome(accepted=True, item=free(fencing_token=TOKEN))
+
+
+@pytest.mark.parametrize("until", [NOW - 1, 0])
+def test_a_deleted_object_is_given_up_with_a_record_that_expires(until: int) -> None:
+    """The grant has taken its expiry away; without one, the record of every such object would stay for ever."""
+    tombstone = at_work("me", until=until, applied_sequencer="04", applied_source=ABSENT)
+    refused = applied_to(tombstone, give_up(ID, "me", now=NOW))
+    assert not refused.accepted
+    assert why_kept("me", refused.item, now=NOW) is Kept.TOMBSTONE
+    outcome = applied_to(tombstone, give_up_tombstone(ID, "me", now=NOW))
     assert outcome.accepted
-    assert outcome.item == free(newest_sequencer="05", applied_sequencer="04", applied_source="a", output_etag="b")
+    assert outcome.item == free(
+        applied_sequencer="04", applied_source=ABSENT, expires_at=IN_30_DAYS, fencing_token=TOKEN
+    )
+
+
+@pytest.mark.parametrize("item", [held_by("me"), held_by("me", applied_source="etag")])
+def test_the_record_of_an_object_that_is_there_never_gets_to_expire(item: Item) -> None:
+    assert applied_to(item, give_up_tombstone(ID, "me", now=NOW)) == Outcome(accepted=False, item=item)
+
+
+@pytest.mark.parametrize(
+    "item",
+    [
+        pytest.param({}, id="no record"),
+        pytest.param(free(applied_sequencer="04"), id="free"),
+        pytest.param(held_by("other"), id="held"),
+        pytest.param(held_by("other", until=0), id="lease expired"),
+        pytest.param(at_work("other"), id="at work"),
+        pytest.param(held_by("other", applied_source=ABSENT), id="a tombstone, held"),
+    ],
+)
+def test_nothing_is_given_up_for_another_owner(item: Item) -> None:
+    for transition in (give_up(ID, "me", now=NOW), give_up_tombstone(ID, "me", now=NOW)):
+        assert applied_to(item, transition) == Outcome(accepted=False, item=item)
+    assert why_kept("me", item, now=NOW) is Kept.NOT_OURS
+
+
+@pytest.mark.parametrize("until", [NOW, NOW + 1])
+@pytest.mark.parametrize("source", [{}, {"applied_source": "etag"}, {"applied_source": ABSENT}])
+def test_nothing_is_given_up_while_a_worker_may_be_running(until: int, source: dict[str, str]) -> None:
+    """Its execution was stopped, it was not: the next owner would work beside it."""
+    item = {**at_work("me", until=until), **source}
+    for transition in (give_up(ID, "me", now=NOW), give_up_tombstone(ID, "me", now=NOW)):
+        assert applied_to(item, transition) == Outcome(accepted=False, item=item)
+    assert why_kept("me", item, now=NOW) is Kept.AT_WORK
+
+
+def test_a_lease_is_cut_to_end_after_the_worker() -> None:
+    item = at_work("me", until=NOW + 3_000, lease_expires_at=NOW + 300_000)
+    outcome = applied_to(item, cut_lease(ID, "me", NOW + 3_000))
+    assert outcome == Outcome(accepted=True, item={**item, LEASE_EXPIRES_AT: NOW + 3_000 + 5_000})
+
+
+@pytest.mark.parametrize(
+    "item",
+    [
+        pytest.param({}, id="no record"),
+        pytest.param(at_work("other", until=NOW + 3_000), id="of another owner"),
+        pytest.param(at_work("me", until=NOW + 9_000), id="of a later attempt"),
+        pytest.param(held_by("me"), id="of an attempt that may begin"),
+    ],
+)
+def test_the_lease_of_what_has_begun_since_is_not_cut(item: Item) -> None:
+    assert applied_to(item, cut_lease(ID, "me", NOW + 3_000)) == Outcome(accepted=False, item=item)
 
 
 # --- always ------------------------------------------------------------------------------------------------
 
 
-@given(st.lists(transitions(ID), max_size=25))
-def test_whatever_is_asked_the_marks_only_rise_and_a_lease_has_an_owner(asked: list[Transition]) -> None:
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])  # a machine may be busy
+@given(st.data())
+def test_whatever_is_asked_the_marks_only_rise_and_a_lease_has_an_owner(data: st.DataObject) -> None:
     store = InMemoryLockStore()
-    for transition in asked:
+    for _ in range(15):
         before = store.items.get(ID, {})
-        after = store.apply(transition).item
+        transition = data.draw(requests(ID, before))
+        outcome = store.apply(transition)
+        after = outcome.item
         for mark in (APPLIED_SEQUENCER, NEWEST_SEQUENCER):
             assert str(before.get(mark, "")) <= str(after.get(mark, ""))
+        assert int(before.get(FENCING_TOKEN, 0)) <= int(after.get(FENCING_TOKEN, 0))
         assert (OWNER in after) == (LEASE_EXPIRES_AT in after)
+        assert OWNER in after or WORKER_UNTIL not in after, "only an owner has a worker"
         assert not (OWNER in after and EXPIRES_AT in after), "a held lock must not expire as a record"
-        assert not (OUTPUT_ETAG in after and after[APPLIED_SOURCE] == ABSENT), "no input, no output"
+        assert EXPIRES_AT not in after or after[APPLIED_SOURCE] == ABSENT, "only a tombstone expires"
+        if outcome.accepted and transition.put.get(APPLIED_SOURCE) == ABSENT:
+            assert OUTPUT_ETAG not in after, "no input, no output"

@@ -1,40 +1,52 @@
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
+from objectlock.attempts import Attempt, OutputObject
 from objectlock.conditions import Item
-from objectlock.errors import InvalidEvent, LeaseLost, LockWaitTimeout, SourceRejected
+from objectlock.errors import AttemptInFlight, InvalidEvent, LeaseLost, LockWaitTimeout, SourceRejected
 from objectlock.events import ObjectEvent
-from objectlock.lock import (
+from objectlock.lock import Applied, Claim, grant
+from objectlock.protocol import Decision, GaveUp, LockProtocol, Work
+from objectlock.record import (
     ABSENT,
     APPLIED_SEQUENCER,
     APPLIED_SOURCE,
     EXPIRES_AT,
+    FENCING_TOKEN,
     LEASE_EXPIRES_AT,
     NEWEST_SEQUENCER,
     OUTPUT_ETAG,
     OWNER,
-    Applied,
+    WORKER_UNTIL,
     Outcome,
     Transition,
 )
-from objectlock.protocol import LockProtocol, Work
 from tests.memory import HandClock, InMemoryLockStore, InMemorySource
 from tests.sample_events import BUCKET, KEY, created, deleted
 
+ID = f"{BUCKET}/{KEY}"
+EVENT = created("05")
 LEASE_SECONDS = 30
 WAIT_LIMIT_SECONDS = 60
-GONE = Applied(ABSENT, None)
+LEFT_MS = 20_000  # of a worker's time limit, as it begins
 
 
 class InterruptedStore(InMemoryLockStore):
-    """A lock store in which others may act between two writes of one call."""
+    """A lock store in which others may act between two writes of one call.
+
+    Attributes:
+        writes: how many were asked for; each one costs.
+    """
 
     def __init__(self) -> None:
         super().__init__()
         self.before_write: list[Callable[[], object] | None] = []
+        self.writes = 0
 
     def apply(self, transition: Transition) -> Outcome:
+        self.writes += 1
         if self.before_write and (act := self.before_write.pop(0)):
             act()
         return super().apply(transition)
@@ -61,24 +73,46 @@ def lock(store: InterruptedStore, source: InMemorySource, clock: HandClock) -> L
 
 
 @pytest.fixture
-def photo(source: InMemorySource) -> Applied:
-    """An input object, and what a worker that converted it would say."""
-    return Applied(source.put(BUCKET, KEY, b"photo"), "etag-out")
+def photo(source: InMemorySource) -> str:
+    """The tag of an input object."""
+    return source.put(BUCKET, KEY, b"photo")
 
 
 def record(store: InMemoryLockStore) -> Item:
-    return store.items.get(f"{BUCKET}/{KEY}", {})
+    return store.items.get(ID, {})
+
+
+def converted(attempt: Attempt, source: str, etag: str = "etag-out") -> Applied:
+    """What a worker says that has written an output."""
+    return Applied(source, etag, attempt.token, attempt.newest)
+
+
+def removed(attempt: Attempt) -> Applied:
+    """What a worker says that has found no input."""
+    return Applied(ABSENT, None, attempt.token, attempt.newest)
+
+
+def work_done(lock: LockProtocol, owner: str, source: str = ABSENT) -> Applied:
+    """The owner has done its work, and only the release is to come."""
+    attempt = lock.begin_work(EVENT, owner, LEFT_MS)
+    return removed(attempt) if source == ABSENT else converted(attempt, source)
+
+
+def apply(lock: LockProtocol, event: ObjectEvent, owner: str, source: str = ABSENT) -> None:
+    """The whole of an execution that nothing comes between."""
+    assert lock.acquire(event, owner).is_grant
+    lock.release(owner, work_done(lock, owner, source))
 
 
 # --- granted -----------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("event", [created("05"), deleted("05")])
-def test_work_follows_from_an_input_that_is_there(lock: LockProtocol, photo: Applied, event: ObjectEvent) -> None:
+def test_work_follows_from_an_input_that_is_there(lock: LockProtocol, photo: str, event: ObjectEvent) -> None:
     """A deletion that was undone, or of an old version only, still means: convert what is there."""
     decision = lock.acquire(event, "me")
     assert decision.work is Work.GRAYSCALE
-    assert decision.source == photo.source
+    assert decision.source == photo
     assert decision.waiting_since is None
 
 
@@ -96,13 +130,13 @@ def test_the_lease_starts_now(lock: LockProtocol, store: InterruptedStore, clock
 
 
 def test_an_acquire_whose_answer_was_lost_can_be_repeated(
-    lock: LockProtocol, store: InterruptedStore, clock: HandClock, photo: Applied
+    lock: LockProtocol, store: InterruptedStore, clock: HandClock, photo: str
 ) -> None:
     """The retry must not wait for itself until its own lease ends."""
     first = lock.acquire(created("05"), "me")
     clock.advance(seconds=3)
     assert lock.acquire(created("05"), "me") == first
-    assert first.source == photo.source
+    assert first.source == photo
     assert record(store)[LEASE_EXPIRES_AT] == clock.now + LEASE_SECONDS * 1000
 
 
@@ -131,7 +165,7 @@ def test_an_expired_lease_is_taken_over(lock: LockProtocol, store: InterruptedSt
 def test_an_older_event_does_the_work_of_a_newer_one_that_failed(lock: LockProtocol, store: InterruptedStore) -> None:
     """Nothing newer is at work, so skipping would leave the object undone; the newer mark stays on record."""
     lock.acquire(created("09"), "failed")
-    lock.give_up(created("09"), "failed")
+    lock.give_up(ID, "failed")
     assert lock.acquire(created("05"), "me").work is Work.DELETE
     assert record(store)[NEWEST_SEQUENCER] == "09"
 
@@ -141,50 +175,64 @@ def test_an_older_event_does_the_work_of_a_newer_one_that_failed(lock: LockProto
 
 @pytest.mark.parametrize("sequencer", ["05", "0500", "04"])
 def test_an_event_that_was_applied_is_stale(
-    lock: LockProtocol, store: InterruptedStore, photo: Applied, sequencer: str
+    lock: LockProtocol, store: InterruptedStore, photo: str, sequencer: str
 ) -> None:
     """Delivered twice or late, it costs one look at the input, and no work and no lock."""
-    lock.acquire(created("05"), "first")
-    lock.release(created("05"), "first", photo)
+    apply(lock, created("05"), "first", photo)
     before = record(store)
     assert lock.acquire(created(sequencer), "second").work is Work.STALE
     assert record(store) == before
 
 
 def test_an_event_that_looks_stale_is_granted_when_the_input_has_changed(
-    lock: LockProtocol, store: InterruptedStore, source: InMemorySource, photo: Applied
+    lock: LockProtocol, store: InterruptedStore, source: InMemorySource, photo: str
 ) -> None:
     """Sequencers are documented per key, not across versions: the input has the last word."""
-    lock.acquire(created("05"), "first")
-    lock.release(created("05"), "first", photo)
+    apply(lock, created("05"), "first", photo)
     changed = source.put(BUCKET, KEY, b"another photo")
     decision = lock.acquire(created("04"), "me")
     assert (decision.work, decision.source) == (Work.GRAYSCALE, changed)
-    lock.release(created("04"), "me", Applied(changed, "etag-2"))
+    lock.release("me", work_done(lock, "me", changed))
     assert record(store)[APPLIED_SEQUENCER] == "05", "the watermark never goes back"
     assert record(store)[APPLIED_SOURCE] == changed
     assert lock.acquire(created("04"), "again").work is Work.STALE
 
 
 def test_an_event_that_looks_stale_is_granted_when_the_input_is_gone(
-    lock: LockProtocol, source: InMemorySource, photo: Applied
+    lock: LockProtocol, source: InMemorySource, photo: str
 ) -> None:
-    lock.acquire(created("05"), "first")
-    lock.release(created("05"), "first", photo)
+    apply(lock, created("05"), "first", photo)
     source.delete(BUCKET, KEY)
     assert lock.acquire(deleted("04"), "me").work is Work.DELETE
 
 
 def test_an_event_that_looks_stale_waits_for_the_lock_when_the_input_has_changed(
-    lock: LockProtocol, store: InterruptedStore, source: InMemorySource, photo: Applied
+    lock: LockProtocol, store: InterruptedStore, source: InMemorySource, photo: str
 ) -> None:
     """It is not superseded: sequencers did not tell the whole story, so they must not send it away."""
-    lock.acquire(created("05"), "first")
-    lock.release(created("05"), "first", photo)
+    apply(lock, created("05"), "first", photo)
     lock.acquire(created("06"), "holder")
     source.put(BUCKET, KEY, b"another photo")
     assert lock.acquire(created("04"), "me").work is Work.HELD
     assert record(store)[NEWEST_SEQUENCER] == "06"
+
+
+def test_the_lease_of_an_event_that_looked_stale_starts_after_the_look(
+    lock: LockProtocol, store: InterruptedStore, source: InMemorySource, clock: HandClock, photo: str
+) -> None:
+    """Looking at the input takes time, which would be missing from it."""
+
+    class SlowSource(InMemorySource):
+        def tag(self, bucket: str, key: str) -> str | None:
+            clock.advance(seconds=4)
+            return super().tag(bucket, key)
+
+    apply(lock, created("05"), "first", photo)
+    slow = SlowSource(objects={(BUCKET, KEY): source.objects[BUCKET, KEY]})
+    slow.put(BUCKET, KEY, b"another photo")
+    before = clock.now
+    assert replace(lock, source=slow).acquire(created("04"), "me").is_grant
+    assert record(store)[LEASE_EXPIRES_AT] == before + 4_000 + LEASE_SECONDS * 1000
 
 
 # --- held and superseded -----------------------------------------------------------------------------------
@@ -206,14 +254,24 @@ def test_waiting_is_counted_from_the_first_visit(lock: LockProtocol, clock: Hand
     lock.acquire(created("05"), "holder")
     first = lock.acquire(created("06"), "me")
     clock.advance(seconds=10)
-    assert lock.acquire(created("06"), "me", waiting_since=first.waiting_since) == first
+    again = lock.acquire(created("06"), "me", waiting_since=first.waiting_since)
+    assert again == replace(first, waited_ms=10_000)
 
 
-def test_an_event_delivered_twice_at_once_is_done_once(lock: LockProtocol, photo: Applied) -> None:
+def test_whoever_waits_is_put_on_record_once(lock: LockProtocol, store: InterruptedStore) -> None:
+    """Every further visit costs one write, which tells all."""
+    lock.acquire(created("05"), "holder")
+    lock.acquire(created("06"), "me")
+    store.writes = 0
+    lock.acquire(created("06"), "me")
+    assert store.writes == 1
+
+
+def test_an_event_delivered_twice_at_once_is_done_once(lock: LockProtocol, photo: str) -> None:
     """Its twin waits, as the first may still fail, and then finds the work done."""
     lock.acquire(created("05"), "first")
     assert lock.acquire(created("05"), "twin").work is Work.HELD
-    lock.release(created("05"), "first", photo)
+    lock.release("first", work_done(lock, "first", photo))
     assert lock.acquire(created("05"), "twin").work is Work.STALE
 
 
@@ -248,96 +306,290 @@ def test_the_time_spent_at_work_does_not_count_as_waiting(lock: LockProtocol, cl
     """Whoever loses its lease after long work has to look again; it must be allowed to wait for that."""
     lock.acquire(created("05"), "first")
     waited = lock.acquire(created("06"), "me")
-    lock.give_up(created("05"), "first")
+    lock.give_up(ID, "first")
     granted = lock.acquire(created("06"), "me", waiting_since=waited.waiting_since)
     assert granted.work is Work.DELETE
+    done = work_done(lock, "me")
     clock.advance(seconds=WAIT_LIMIT_SECONDS)  # at work; the lease ends, another takes over
     lock.acquire(created("07"), "next")
     with pytest.raises(LeaseLost):
-        lock.release(created("06"), "me", GONE)
+        lock.release("me", done)
     again = lock.acquire(created("06"), "me", forced=True, waiting_since=granted.waiting_since)
     assert again.work is Work.HELD
+
+
+def test_how_long_was_waited_is_told_with_the_grant(lock: LockProtocol, clock: HandClock) -> None:
+    lock.acquire(created("05"), "first")
+    waited = lock.acquire(created("06"), "me")
+    clock.advance(seconds=7)
+    lock.give_up(ID, "first")
+    granted = lock.acquire(created("06"), "me", waiting_since=waited.waiting_since)
+    assert granted == Decision(
+        Work.DELETE, "the input object does not exist", source=ABSENT, waiting_since=None, waited_ms=7_000
+    )
+    assert lock.acquire(created("06"), "me").waited_ms == 0
+
+
+@pytest.mark.parametrize("work", Work)
+def test_only_work_to_be_done_is_a_grant(work: Work) -> None:
+    assert Decision(work, "because").is_grant == (work in {Work.GRAYSCALE, Work.DELETE})
+
+
+# --- work --------------------------------------------------------------------------------------------------
+
+
+def test_the_lease_outlasts_the_attempt(lock: LockProtocol, store: InterruptedStore, clock: HandClock) -> None:
+    """By two margins of 5 seconds, whatever it was before."""
+    lock.acquire(created("05"), "me")
+    clock.advance(seconds=LEASE_SECONDS)
+    attempt = lock.begin_work(EVENT, "me", LEFT_MS)
+    assert attempt == Attempt(ID, "me", 1, created("05").sequencer, None)
+    assert record(store)[WORKER_UNTIL] == clock.now + 25_000
+    clock.advance(seconds=30)
+    assert lock.acquire(created("06"), "other").work is Work.HELD
+    clock.advance(seconds=0.001)
+    assert lock.acquire(created("06"), "other").is_grant
+
+
+def test_every_attempt_has_a_higher_token_whoever_makes_it(lock: LockProtocol, photo: str) -> None:
+    apply(lock, created("05"), "one", photo)
+    lock.acquire(created("06"), "two")
+    first = lock.begin_work(EVENT, "two", LEFT_MS)
+    lock.end_work(first)
+    second = lock.begin_work(EVENT, "two", LEFT_MS)
+    assert (first.token, second.token) == (2, 3)
+    assert second.output_etag == "etag-out"
+
+
+def test_a_second_attempt_waits_for_one_that_may_be_running(
+    lock: LockProtocol, store: InterruptedStore, clock: HandClock
+) -> None:
+    """Its answer may have been lost; it is not until it cannot run any more that the next one begins."""
+    lock.acquire(created("05"), "me")
+    lock.begin_work(EVENT, "me", LEFT_MS)
+    clock.advance(seconds=13)
+    before = record(store)
+    with pytest.raises(AttemptInFlight, match=f"^{ID}: an earlier attempt may be at work for another 12 s$"):
+        lock.begin_work(EVENT, "me", LEFT_MS)
+    assert record(store) == before
+    clock.advance(seconds=12)
+    with pytest.raises(AttemptInFlight):
+        lock.begin_work(EVENT, "me", LEFT_MS)
+    clock.advance(seconds=0.001)
+    assert lock.begin_work(EVENT, "me", LEFT_MS).token == 2
+
+
+def test_whoever_takes_over_too_early_waits_for_the_worker_all_the_same(
+    lock: LockProtocol, store: InterruptedStore, clock: HandClock
+) -> None:
+    """An AcquireLock that was given up on writes late, and takes from the lease what its retry had added to it."""
+    late = grant(Claim("me", created("05").sequencer), now=clock.now, lease_ms=LEASE_SECONDS * 1000)
+    clock.advance(seconds=11)
+    lock.acquire(created("05"), "me")
+    lock.begin_work(EVENT, "me", LEFT_MS)
+    assert store.apply(late).accepted
+    clock.advance(seconds=LEASE_SECONDS - 11 + 0.001)
+    assert lock.acquire(created("06"), "other").is_grant
+    with pytest.raises(AttemptInFlight):
+        lock.begin_work(EVENT, "other", LEFT_MS)
+    clock.advance(seconds=6)
+    assert lock.begin_work(EVENT, "other", LEFT_MS).token == 2
+
+
+def test_an_attempt_that_has_ended_is_not_waited_for(lock: LockProtocol) -> None:
+    lock.acquire(created("05"), "me")
+    lock.end_work(lock.begin_work(EVENT, "me", LEFT_MS))
+    assert lock.begin_work(EVENT, "me", LEFT_MS).token == 2
+
+
+def test_an_execution_that_lost_its_lock_does_not_begin(
+    lock: LockProtocol, store: InterruptedStore, clock: HandClock
+) -> None:
+    lock.acquire(created("05"), "me")
+    clock.advance(seconds=LEASE_SECONDS + 0.001)
+    with pytest.raises(LeaseLost, match=f"^{ID}: .*, its lease has ended, or a later attempt has begun$"):
+        lock.begin_work(EVENT, "me", LEFT_MS)
+    lock.acquire(created("06"), "other")
+    before = record(store)
+    with pytest.raises(LeaseLost, match=f"^{ID}: .*, its owner is other$"):
+        lock.begin_work(EVENT, "me", LEFT_MS)
+    assert record(store) == before
+
+
+def test_an_execution_that_comes_back_after_the_work_was_done_does_not_begin(lock: LockProtocol) -> None:
+    """As when it is redriven: the lock is free, but it has to ask for it."""
+    apply(lock, created("05"), "me")
+    with pytest.raises(LeaseLost, match=f"^{ID}: .*, its owner is nobody$"):
+        lock.begin_work(EVENT, "me", LEFT_MS)
+
+
+def test_what_was_never_locked_is_not_worked_at(lock: LockProtocol, store: InterruptedStore) -> None:
+    with pytest.raises(LeaseLost):
+        lock.begin_work(EVENT, "me", LEFT_MS)
+    assert store.items == {}
+
+
+def test_an_abandoned_attempt_does_not_end_the_next_one(
+    lock: LockProtocol, store: InterruptedStore, clock: HandClock
+) -> None:
+    """It would let a third one begin beside it."""
+    lock.acquire(created("05"), "me")
+    abandoned = lock.begin_work(EVENT, "me", LEFT_MS)
+    clock.advance(seconds=26)
+    lock.begin_work(EVENT, "me", LEFT_MS)
+    before = record(store)
+    lock.end_work(abandoned)
+    assert record(store) == before
+
+
+def test_the_next_attempt_replaces_what_was_found(lock: LockProtocol, photo: str) -> None:
+    apply(lock, created("05"), "one", photo)
+    lock.acquire(created("06"), "me")
+    lock.note_output(lock.begin_work(EVENT, "me", LEFT_MS), OutputObject("by hand", 0))
+    noted = lock.begin_work(EVENT, "me", LEFT_MS)
+    assert noted.output_etag == "by hand"
+    lock.note_output(noted, None)
+    assert lock.begin_work(EVENT, "me", LEFT_MS).output_etag is None
+
+
+def test_what_an_abandoned_attempt_has_found_is_none_of_its_business(
+    lock: LockProtocol, store: InterruptedStore, clock: HandClock
+) -> None:
+    """The next one may have written it, and will say so itself."""
+    lock.acquire(created("05"), "me")
+    abandoned = lock.begin_work(EVENT, "me", LEFT_MS)
+    clock.advance(seconds=26)
+    lock.begin_work(EVENT, "me", LEFT_MS)
+    before = record(store)
+    with pytest.raises(LeaseLost, match=f"^{ID}: .* a later attempt has begun$"):
+        lock.note_output(abandoned, OutputObject("of the next one", 2))
+    assert record(store) == before
 
 
 # --- release -----------------------------------------------------------------------------------------------
 
 
 def test_a_release_whose_answer_was_lost_can_be_repeated(
-    lock: LockProtocol, store: InterruptedStore, clock: HandClock, photo: Applied
+    lock: LockProtocol, store: InterruptedStore, clock: HandClock, photo: str
 ) -> None:
     lock.acquire(created("05"), "me")
-    lock.release(created("05"), "me", photo)
+    done = work_done(lock, "me", photo)
+    lock.release("me", done)
     before = record(store)
     clock.advance(seconds=3)
-    lock.release(created("05"), "me", photo)
+    lock.release("me", done)
     assert record(store) == before
 
 
 def test_a_release_behind_the_watermark_can_be_repeated(
-    lock: LockProtocol, store: InterruptedStore, source: InMemorySource, photo: Applied
+    lock: LockProtocol, store: InterruptedStore, source: InMemorySource, photo: str
 ) -> None:
-    lock.acquire(created("05"), "first")
-    lock.release(created("05"), "first", photo)
-    changed = Applied(source.put(BUCKET, KEY, b"another photo"), "etag-2")
+    apply(lock, created("05"), "first", photo)
+    changed = source.put(BUCKET, KEY, b"another photo")
     lock.acquire(created("04"), "me")
-    lock.release(created("04"), "me", changed)
+    done = work_done(lock, "me", changed)
+    lock.release("me", done)
     before = record(store)
-    lock.release(created("04"), "me", changed)
+    lock.release("me", done)
     assert record(store) == before
+
+
+def test_a_release_of_an_older_event_covers_the_newest_that_the_worker_has_seen(
+    lock: LockProtocol, store: InterruptedStore, photo: str
+) -> None:
+    """It was on record before the input was read: the one that waits finds its work done."""
+    lock.acquire(created("05"), "me")
+    assert lock.acquire(created("06"), "early").work is Work.HELD
+    attempt = lock.begin_work(EVENT, "me", LEFT_MS)
+    assert lock.acquire(created("07"), "late").work is Work.HELD
+    lock.release("me", converted(attempt, photo))
+    assert record(store)[APPLIED_SEQUENCER] == "06"
+    assert lock.acquire(created("06"), "early").work is Work.STALE
+    assert lock.acquire(created("07"), "late").work is Work.GRAYSCALE
 
 
 def test_a_release_after_another_took_over_is_refused(
-    lock: LockProtocol, store: InterruptedStore, clock: HandClock, photo: Applied
+    lock: LockProtocol, store: InterruptedStore, clock: HandClock, photo: str
 ) -> None:
     """What was written may be older than what the new owner has read: the lock stays, and we look again."""
     lock.acquire(created("05"), "me")
+    done = work_done(lock, "me", photo)
     clock.advance(seconds=LEASE_SECONDS + 1)
     lock.acquire(created("06"), "other")
-    before = record(store)
-    with pytest.raises(LeaseLost, match=f"{BUCKET}/{KEY}: .*other"):
-        lock.release(created("05"), "me", photo)
+    before, store.writes = record(store), 0
+    with pytest.raises(LeaseLost, match=f"^{ID}: the lock is no longer ours, its owner is other$"):
+        lock.release("me", done)
     assert record(store) == before
+    assert store.writes == 1, "the refusal tells why; there is nothing to be tried again"
 
 
 def test_a_release_after_another_has_come_and_gone_is_refused(
-    lock: LockProtocol, store: InterruptedStore, clock: HandClock, photo: Applied
+    lock: LockProtocol, store: InterruptedStore, clock: HandClock, photo: str
 ) -> None:
     lock.acquire(created("05"), "me")
+    done = work_done(lock, "me", photo)
     clock.advance(seconds=LEASE_SECONDS + 1)
-    lock.acquire(deleted("06"), "other")
-    lock.release(deleted("06"), "other", GONE)
+    apply(lock, deleted("06"), "other")
     before = record(store)
-    with pytest.raises(LeaseLost, match="nobody"):
-        lock.release(created("05"), "me", photo)
+    with pytest.raises(LeaseLost, match="its owner is nobody"):
+        lock.release("me", done)
+    assert record(store) == before
+
+
+def test_a_release_after_another_has_found_the_same_is_refused(
+    lock: LockProtocol, store: InterruptedStore, clock: HandClock, photo: str
+) -> None:
+    """It has read the same input, but may have written before us: only a look tells."""
+    lock.acquire(created("05"), "me")
+    done = work_done(lock, "me", photo)
+    clock.advance(seconds=LEASE_SECONDS + 1)
+    apply(lock, created("06"), "other", photo)
+    before = record(store)
+    with pytest.raises(LeaseLost, match="its owner is nobody"):
+        lock.release("me", done)
+    assert record(store) == before
+
+
+def test_a_release_of_an_abandoned_attempt_is_refused(
+    lock: LockProtocol, store: InterruptedStore, clock: HandClock, photo: str
+) -> None:
+    """The next attempt of the same execution may be writing at this moment."""
+    lock.acquire(created("05"), "me")
+    abandoned = work_done(lock, "me", photo)
+    clock.advance(seconds=26)
+    lock.begin_work(EVENT, "me", LEFT_MS)
+    before = record(store)
+    with pytest.raises(LeaseLost, match=f"^{ID}: .* its lease has ended, or a later attempt has begun$"):
+        lock.release("me", abandoned)
     assert record(store) == before
 
 
 def test_a_late_release_counts_when_nobody_took_over(
-    lock: LockProtocol, store: InterruptedStore, clock: HandClock, photo: Applied
+    lock: LockProtocol, store: InterruptedStore, clock: HandClock, photo: str
 ) -> None:
     """The lease ended, but the work is still the last that was done."""
     lock.acquire(created("05"), "me")
+    done = work_done(lock, "me", photo)
     clock.advance(seconds=LEASE_SECONDS + 1)
-    lock.release(created("05"), "me", photo)
+    lock.release("me", done)
     assert record(store)[APPLIED_SEQUENCER] == "05"
 
 
-def test_what_was_never_locked_cannot_be_released(lock: LockProtocol, store: InterruptedStore, photo: Applied) -> None:
+def test_what_was_never_locked_cannot_be_released(lock: LockProtocol, store: InterruptedStore, photo: str) -> None:
     with pytest.raises(LeaseLost):
-        lock.release(created("05"), "me", photo)
+        lock.release("me", Applied(photo, "etag-out", 1, created("05").sequencer))
     assert record(store) == {}
 
 
 def test_after_a_lost_lease_the_input_is_looked_at_again_whatever_the_watermark(
-    lock: LockProtocol, clock: HandClock, photo: Applied
+    lock: LockProtocol, clock: HandClock, photo: str
 ) -> None:
     """Another execution has applied the newest input before we wrote ours: only a forced look repairs the output."""
     lock.acquire(created("05"), "me")
     clock.advance(seconds=LEASE_SECONDS + 1)
-    lock.acquire(created("06"), "other")
-    lock.release(created("06"), "other", photo)
+    apply(lock, created("06"), "other", photo)
     decision = lock.acquire(created("05"), "me", forced=True)
-    assert (decision.work, decision.source) == (Work.GRAYSCALE, photo.source)
+    assert (decision.work, decision.source) == (Work.GRAYSCALE, photo)
 
 
 def test_after_a_lost_lease_nobody_supersedes(lock: LockProtocol, clock: HandClock) -> None:
@@ -352,12 +604,11 @@ def test_a_deletion_leaves_a_tombstone_and_an_upload_takes_it_away(
     lock: LockProtocol, store: InterruptedStore, source: InMemorySource, clock: HandClock
 ) -> None:
     """The watermark of a deleted object outlives any replay; that of an object that is there never expires."""
-    lock.acquire(deleted("05"), "one")
-    lock.release(deleted("05"), "one", GONE)
+    apply(lock, deleted("05"), "one")
     assert record(store)[EXPIRES_AT] == clock.now // 1000 + 30 * 24 * 3600
     tag = source.put(BUCKET, KEY, b"photo")
     lock.acquire(created("06"), "two")
-    lock.release(created("06"), "two", Applied(tag, "etag-out"))
+    lock.release("two", work_done(lock, "two", tag))
     assert EXPIRES_AT not in record(store)
 
 
@@ -366,7 +617,7 @@ def test_a_deletion_leaves_a_tombstone_and_an_upload_takes_it_away(
 
 def test_giving_up_frees_the_lock_and_the_event_can_be_tried_again(lock: LockProtocol, store: InterruptedStore) -> None:
     lock.acquire(created("05"), "me")
-    lock.give_up(created("05"), "me")
+    assert lock.give_up(ID, "me") is GaveUp.FREED
     assert OWNER not in record(store)
     assert APPLIED_SEQUENCER not in record(store)
     assert lock.acquire(created("05"), "again").work is Work.DELETE
@@ -375,13 +626,118 @@ def test_giving_up_frees_the_lock_and_the_event_can_be_tried_again(lock: LockPro
 def test_giving_up_does_not_touch_the_lock_of_another(lock: LockProtocol, store: InterruptedStore) -> None:
     lock.acquire(created("05"), "other")
     before = record(store)
-    lock.give_up(created("06"), "me")
+    assert lock.give_up(ID, "me") is GaveUp.HELD_NOTHING
     assert record(store) == before
 
 
 def test_giving_up_what_is_not_locked_leaves_no_record(lock: LockProtocol, store: InterruptedStore) -> None:
-    lock.give_up(created("05"), "me")
+    assert lock.give_up(ID, "me") is GaveUp.HELD_NOTHING
     assert store.items == {}
+
+
+def test_giving_up_twice_is_giving_up_once(lock: LockProtocol, store: InterruptedStore) -> None:
+    """The machine's own release and the reaper both come."""
+    lock.acquire(created("05"), "me")
+    lock.give_up(ID, "me")
+    before = record(store)
+    assert lock.give_up(ID, "me") is GaveUp.HELD_NOTHING
+    assert record(store) == before
+
+
+def test_an_attempt_that_has_ended_does_not_keep_the_lock(lock: LockProtocol, store: InterruptedStore) -> None:
+    lock.acquire(created("05"), "me")
+    lock.end_work(lock.begin_work(EVENT, "me", LEFT_MS))
+    assert lock.give_up(ID, "me") is GaveUp.FREED
+    assert WORKER_UNTIL not in record(store)
+    assert record(store)[FENCING_TOKEN] == 1
+
+
+def test_a_lock_is_not_freed_while_a_worker_may_be_running(
+    lock: LockProtocol, store: InterruptedStore, clock: HandClock
+) -> None:
+    """Its execution was stopped, it was not. The lease ends right after it anyway, so nothing is written."""
+    lock.acquire(created("05"), "me")
+    lock.begin_work(EVENT, "me", LEFT_MS)
+    clock.advance(seconds=25)
+    before, store.writes = record(store), 0
+    assert lock.give_up(ID, "me") is GaveUp.WILL_FREE_ITSELF
+    assert record(store) == before
+    assert store.writes == 1
+    clock.advance(seconds=0.001)
+    assert lock.give_up(ID, "me") is GaveUp.FREED
+
+
+def test_a_lease_that_is_longer_than_the_worker_is_cut(
+    lock: LockProtocol, store: InterruptedStore, clock: HandClock
+) -> None:
+    """The lock was asked for once more, as after a changed output, while the attempt before may be running."""
+    lock.acquire(created("05"), "me")
+    lock.begin_work(EVENT, "me", LEFT_MS)
+    until = clock.now + 25_000
+    clock.advance(seconds=20)
+    lock.acquire(created("05"), "me")
+    before = record(store)
+    assert before[LEASE_EXPIRES_AT] == clock.now + LEASE_SECONDS * 1000
+    assert lock.give_up(ID, "me") is GaveUp.WILL_FREE_ITSELF
+    assert record(store) == {**before, LEASE_EXPIRES_AT: until + 5_000}
+
+
+def test_the_lease_of_an_attempt_that_begins_meanwhile_is_not_cut(
+    lock: LockProtocol, store: InterruptedStore, clock: HandClock
+) -> None:
+    """A reaper that comes late finds the execution redriven."""
+    lock.acquire(created("05"), "me")
+    lock.begin_work(EVENT, "me", LEFT_MS)
+    clock.advance(seconds=25)
+    lock.acquire(created("05"), "me")
+
+    def redriven() -> None:
+        clock.advance(seconds=1)
+        lock.begin_work(EVENT, "me", LEFT_MS)
+
+    store.before_write = [None, redriven]
+    assert lock.give_up(ID, "me") is GaveUp.WILL_FREE_ITSELF
+    assert record(store)[LEASE_EXPIRES_AT] == clock.now + LEFT_MS + 10_000
+
+
+def test_the_record_of_a_deleted_object_expires_also_when_given_up(
+    lock: LockProtocol, store: InterruptedStore, clock: HandClock
+) -> None:
+    apply(lock, deleted("05"), "one")
+    lock.acquire(deleted("06"), "me")
+    clock.advance(seconds=3)
+    assert lock.give_up(ID, "me") is GaveUp.FREED
+    assert OWNER not in record(store)
+    assert record(store)[EXPIRES_AT] == clock.now // 1000 + 30 * 24 * 3600
+
+
+def test_the_record_of_a_deleted_object_stays_while_a_worker_may_be_running(
+    lock: LockProtocol, store: InterruptedStore
+) -> None:
+    apply(lock, deleted("05"), "one")
+    lock.acquire(deleted("06"), "me")
+    lock.begin_work(EVENT, "me", LEFT_MS)
+    before = record(store)
+    assert lock.give_up(ID, "me") is GaveUp.WILL_FREE_ITSELF
+    assert record(store) == before
+    assert EXPIRES_AT not in before
+
+
+def test_another_takes_the_lock_of_a_deleted_object_while_we_give_up(
+    lock: LockProtocol, store: InterruptedStore, clock: HandClock
+) -> None:
+    """Between our first write, refused because its record is to expire, and our second."""
+
+    def lease_ends_and_another_takes_over() -> None:
+        clock.advance(seconds=LEASE_SECONDS + 1)
+        lock.acquire(deleted("07"), "other")
+
+    apply(lock, deleted("05"), "one")
+    lock.acquire(deleted("06"), "me")
+    store.before_write = [None, lease_ends_and_another_takes_over]
+    assert lock.give_up(ID, "me") is GaveUp.HELD_NOTHING
+    assert record(store)[OWNER] == "other"
+    assert EXPIRES_AT not in record(store)
 
 
 def test_a_rejected_input_is_not_tried_again(
@@ -390,7 +746,8 @@ def test_a_rejected_input_is_not_tried_again(
     """It would be rejected again: the event has had its effect, which is no output."""
     tag = source.put(BUCKET, KEY, b"no image")
     lock.acquire(created("05"), "me")
-    lock.release(created("05"), "me", Applied(tag, None))
+    attempt = lock.begin_work(EVENT, "me", LEFT_MS)
+    lock.release("me", Applied(tag, None, attempt.token, attempt.newest))
     assert OWNER not in record(store)
     assert OUTPUT_ETAG not in record(store)
     assert record(store)[APPLIED_SEQUENCER] == "05"
@@ -428,11 +785,10 @@ def test_an_event_of_another_bucket_is_refused_before_anything_is_locked(
 
 
 def test_an_acquire_that_was_forced_is_not_stale_when_its_answer_was_lost_and_the_input_has_changed_back(
-    lock: LockProtocol, source: InMemorySource, photo: Applied
+    lock: LockProtocol, source: InMemorySource, photo: str
 ) -> None:
     """Answered STALE, it would leave without releasing, and its own lock would block the object for a lease."""
-    lock.acquire(created("05"), "first")
-    lock.release(created("05"), "first", photo)
+    apply(lock, created("05"), "first", photo)
     source.delete(BUCKET, KEY)
     assert lock.acquire(deleted("04"), "me").work is Work.DELETE
     source.put(BUCKET, KEY, b"photo")
@@ -445,7 +801,7 @@ def test_an_acquire_that_was_forced_is_not_stale_when_its_answer_was_lost_and_th
 def test_another_takes_the_lock_between_our_two_tries(lock: LockProtocol, store: InterruptedStore) -> None:
     """Our first write finds the lock free but a newer event on record; before our second, that one is back."""
     lock.acquire(created("09"), "newer")
-    lock.give_up(created("09"), "newer")
+    lock.give_up(ID, "newer")
     store.before_write = [None, lambda: lock.acquire(created("09"), "newer")]
     assert lock.acquire(created("05"), "me").work is Work.SUPERSEDED
     assert record(store)[OWNER] == "newer"
@@ -453,11 +809,10 @@ def test_another_takes_the_lock_between_our_two_tries(lock: LockProtocol, store:
 
 def test_the_work_is_done_between_our_two_tries(lock: LockProtocol, store: InterruptedStore) -> None:
     def newer_comes_and_goes() -> None:
-        lock.acquire(created("09"), "newer")
-        lock.release(created("09"), "newer", GONE)
+        apply(lock, created("09"), "newer")
 
     lock.acquire(created("09"), "failed")
-    lock.give_up(created("09"), "failed")
+    lock.give_up(ID, "failed")
     store.before_write = [None, newer_comes_and_goes]
     assert lock.acquire(created("05"), "me").work is Work.STALE
     assert OWNER not in record(store)
@@ -476,14 +831,15 @@ def test_a_newer_event_is_registered_before_ours(lock: LockProtocol, store: Inte
 def test_the_holder_leaves_before_we_are_registered(lock: LockProtocol, store: InterruptedStore) -> None:
     """We wait once for nothing, and take the lock on the next visit."""
     lock.acquire(created("05"), "holder")
-    store.before_write = [None, lambda: lock.release(created("05"), "holder", GONE)]
+    done = work_done(lock, "holder")
+    store.before_write = [None, lambda: lock.release("holder", done)]
     assert lock.acquire(created("06"), "me").work is Work.HELD
     assert OWNER not in record(store)
     assert lock.acquire(created("06"), "me").work is Work.DELETE
 
 
 def test_another_takes_over_while_we_release_behind_the_watermark(
-    lock: LockProtocol, store: InterruptedStore, clock: HandClock, photo: Applied
+    lock: LockProtocol, store: InterruptedStore, clock: HandClock, photo: str
 ) -> None:
     """Between our first write, refused for the watermark, and our second."""
 
@@ -491,10 +847,10 @@ def test_another_takes_over_while_we_release_behind_the_watermark(
         clock.advance(seconds=LEASE_SECONDS + 1)
         lock.acquire(created("06"), "other")
 
-    lock.acquire(created("05"), "first")
-    lock.release(created("05"), "first", photo)
+    apply(lock, created("05"), "first", photo)
     lock.acquire(created("04"), "me", forced=True)
+    done = work_done(lock, "me", photo)
     store.before_write = [None, lease_ends_and_another_takes_over]
     with pytest.raises(LeaseLost, match="other"):
-        lock.release(created("04"), "me", photo)
+        lock.release("me", done)
     assert record(store)[OWNER] == "other"

@@ -6,7 +6,8 @@ from objectlock.errors import InvalidEvent
 from objectlock.events import ObjectEvent
 from objectlock.lock import Applied
 from objectlock.protocol import Decision, Work
-from objectlock.task import Failure, Task, decision_answer
+from objectlock.sequencer import Sequencer
+from objectlock.task import Failure, Task, applied_answer, decision_answer
 from tests.sample_events import load
 
 
@@ -40,46 +41,43 @@ def test_a_failure_without_a_cause_is_a_failure_all_the_same() -> None:
     assert Failure.parse({"Error": "States.Timeout"}) == Failure("Timeout", "no cause was given")
 
 
-def test_only_source_rejected_is_a_rejection() -> None:
-    """Any other failure may pass, so it must not advance the watermark."""
-    assert Failure("SourceRejected", "").is_rejection
-    assert not Failure("ServiceUnavailable", "").is_rejection
-    assert not Failure("States.Timeout", "SourceRejected").is_rejection
-
-
 def test_a_first_visit_has_nothing_but_the_event() -> None:
     task = Task.parse({"owner": "arn", "state": load("created-put")})
     assert task.owner == "arn"
     assert task.event == ObjectEvent.parse(load("created-put"))
-    assert not task.lost_its_lease
+    assert not task.has_to_look_again
     assert task.waiting_since is None
-    assert task.source is None
     assert task.failure is None
 
 
 def test_a_later_visit_finds_what_the_states_before_have_added() -> None:
     state = load("created-put") | {
         "lock": {"work": "GRAYSCALE", "reason": "", "source": "tag", "waiting_since": 123, "wait_seconds": 2},
-        "applied": {"source": "tag", "output_etag": "etag"},
-        "lease_lost": {"Error": "LeaseLost", "Cause": ""},
+        "applied": {"source": "tag", "output_etag": "etag", "token": 3, "sequencer": "0069"},
+        "look_again": {"Error": "LeaseLost", "Cause": ""},
         "error": {"Error": "E", "Cause": "because"},
     }
     task = Task.parse({"owner": "arn", "state": state, "caught": state["error"]})
-    assert task.lost_its_lease
+    assert task.has_to_look_again
     assert task.waiting_since == 123
-    assert task.source == "tag"
-    assert task.applied == Applied("tag", "etag")
+    assert task.applied == Applied("tag", "etag", 3, Sequencer(task.event.object_id, "0069"))
     assert task.failure == Failure("E", "because")
 
 
-def test_a_lock_that_was_not_granted_has_no_source() -> None:
-    """The answer to HELD carries null."""
-    state = load("created-put") | {"lock": {"source": None, "waiting_since": None}}
-    assert Task.parse({"owner": "arn", "state": state}).source is None
+def test_a_lock_that_was_not_held_was_not_waited_for() -> None:
+    """The answer to a grant carries null."""
+    state = load("created-put") | {"lock": {"source": "tag", "waiting_since": None}}
+    assert Task.parse({"owner": "arn", "state": state}).waiting_since is None
+
+
+@pytest.mark.parametrize("error", ["LeaseLost", "OutputChanged"])
+def test_whatever_sent_the_execution_back_it_has_to_look_again(error: str) -> None:
+    state = load("created-put") | {"look_again": {"Error": error, "Cause": ""}}
+    assert Task.parse({"owner": "arn", "state": state}).has_to_look_again
 
 
 def test_an_error_that_was_overcome_is_no_failure() -> None:
-    """After a rejection that lost its lease, the work is done again, and its release must record it."""
+    """It stays in the state, but only ReleaseLockAfterFailure sends it as what was caught."""
     state = load("created-put") | {"error": {"Error": "SourceRejected", "Cause": "because"}}
     assert Task.parse({"owner": "arn", "state": state}).failure is None
 
@@ -92,11 +90,22 @@ def test_an_input_that_is_no_event_is_invalid_not_broken() -> None:
 @pytest.mark.parametrize("work", Work)
 def test_the_answer_of_acquire_is_plain_json(work: Work) -> None:
     """With every field that the ResultSelector reads, null where there is none: a missing one fails the execution."""
-    answer = decision_answer(Decision(work, "because", None, None), wait_seconds=2)
+    answer = decision_answer(Decision(work, "because"), wait_seconds=2)
     assert json.loads(json.dumps(answer)) == {
         "work": work.name,
         "reason": "because",
         "source": None,
         "waiting_since": None,
+        "waited_ms": 0,
         "wait_seconds": 2,
     }
+
+
+@pytest.mark.parametrize("etag", ["etag", None])
+def test_the_answer_of_a_worker_is_read_as_it_was_meant(etag: str | None) -> None:
+    """From plain JSON, by ReleaseLock."""
+    state = load("created-put")
+    applied = Applied("tag", etag, 3, ObjectEvent.parse(state).sequencer)
+    state["applied"] = json.loads(json.dumps(applied_answer(applied)))
+    assert state["applied"].keys() == {"source", "output_etag", "token", "sequencer"}
+    assert Task.parse({"owner": "arn", "state": state}).applied == applied

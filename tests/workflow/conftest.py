@@ -8,15 +8,17 @@ from typing import Any
 from unittest import mock
 
 import boto3
+import moto.s3.urls
 import pytest
 from moto import mock_aws
+from moto.s3.models import S3Backend
 from moto.stepfunctions.parser.asl.component.common.retry import jitter_strategy_decl, retrier_decl
 from moto.stepfunctions.parser.asl.component.state.wait.wait_function.wait_function import WaitFunction
 from moto.stepfunctions.parser.asl.parse.asl_parser import AmazonStateLanguageParser
 
 from objectlock import wiring
-from tests.workflow.lambda_endpoint import LambdaEndpoint
-from tests.workflow.stack import ACCOUNT, INPUT, OUTPUT, REGION, TABLE, Clients, Clock, Stack
+from tests.workflow.lambda_endpoint import LambdaEndpoint, LambdaServer
+from tests.workflow.stack import ACCOUNT, INPUT, MACHINE_ARN, OUTPUT, REGION, TABLE, Clients, Clock, Stack
 from tests.workflow.template import Template
 
 _shipped_parse = AmazonStateLanguageParser.parse
@@ -24,7 +26,13 @@ _shipped_parse = AmazonStateLanguageParser.parse
 
 @pytest.fixture(scope="session")
 def template() -> Template:
-    names = {"InputBucket": INPUT, "OutputBucket": OUTPUT, "LockTable": TABLE, "AWS::StackName": "lockstep"}
+    names = {
+        "InputBucket": INPUT,
+        "OutputBucket": OUTPUT,
+        "LockTable": TABLE,
+        "StateMachine": MACHINE_ARN,
+        "AWS::StackName": "lockstep",
+    }
     return Template.read(names, region=REGION, account=ACCOUNT)
 
 
@@ -68,15 +76,25 @@ def parse_once(definition: str) -> Any:
     return _shipped_parse(definition)
 
 
+@pytest.fixture(scope="session")
+def lambda_server() -> Iterator[LambdaServer]:
+    with LambdaServer() as server:
+        yield server
+
+
 @pytest.fixture
-def lambdas(template: Template, monkeypatch: pytest.MonkeyPatch) -> Iterator[LambdaEndpoint]:
+def lambdas(
+    template: Template, clients: Clients, lambda_server: LambdaServer, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[LambdaEndpoint]:
     """The functions as Lambda would run them: the template's handlers, in the template's environment."""
     forget_users_settings(monkeypatch)
     for name, value in template.environment().items():
         monkeypatch.setenv(name, value)
-    with LambdaEndpoint(template.functions()) as endpoint:
-        monkeypatch.setenv("AWS_ENDPOINT_URL_LAMBDA", endpoint.url)
-        yield endpoint
+    monkeypatch.setenv("AWS_ENDPOINT_URL_LAMBDA", lambda_server.url)
+    clients.calls.begin_anew()
+    lambda_server.endpoint = LambdaEndpoint(lambda_server.url, template.functions(), clients.calls)
+    yield lambda_server.endpoint
+    lambda_server.endpoint.closing.set()
 
 
 @pytest.fixture
@@ -89,6 +107,7 @@ def stack(
 ) -> Iterator[Stack]:
     """A new, empty stack."""
     monkeypatch.setattr(AmazonStateLanguageParser, "parse", staticmethod(parse_once))
+    monkeypatch.setattr(S3Backend, "_url_module", moto.s3.urls)  # which it else reads from its file for each request
     forget_clients()
     with (
         mock_aws(
@@ -102,6 +121,7 @@ def stack(
         stack = Stack(template, lambdas, clock, clients)
         yield stack
         stack.stop_all()
+        stack.assert_all_was_allowed()
     forget_clients()
 
 

@@ -14,11 +14,13 @@ import uuid
 from collections import Counter, defaultdict, deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from enum import Enum
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Event, Lock, Thread
-from typing import Any, Final, cast
+from typing import Any, Final, Self, cast
 from urllib.parse import unquote
 
+from tests.workflow.aws_calls import AwsCalls, Killed
 from tests.workflow.template import Handler
 
 
@@ -44,13 +46,19 @@ class NoAnswer:
     """The request is taken and never answered."""
 
 
+@dataclass(frozen=True, slots=True)
+class Unheard:
+    """An answer after the execution was stopped: the engine only has to be able to read it."""
+
+
 THROTTLED: Final = ServiceFault("TooManyRequestsException", 429, "Rate Exceeded.")
 SERVICE_EXCEPTION: Final = ServiceFault("ServiceException", 500)
 TIMED_OUT: Final = RuntimeFault("Sandbox.Timedout", "RequestId: 1 Error: Task timed out after 20.00 seconds")
 KILLED: Final = RuntimeFault("Runtime.ExitError", "RequestId: 1 Error: Runtime exited with error: signal: killed")
 NO_ANSWER: Final = NoAnswer()
+UNHEARD: Final = Unheard()
 
-Fault = ServiceFault | RuntimeFault | NoAnswer | Exception
+Fault = ServiceFault | RuntimeFault | NoAnswer | Unheard | Exception
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,47 +86,56 @@ class Context:
         return 20_000
 
 
+class Handling(Enum):
+    """What the handler does in a call."""
+
+    NONE = "none"
+    DONE = "done"
+    GOES_ON = "goes on"  # after the call has been answered
+
+
 @dataclass
 class _Script:
     """What a test asks for one function. Each fault is for one call, in order, until only `for_good` is left."""
 
-    faults: deque[tuple[Fault, bool]] = field(default_factory=deque)
+    faults: deque[tuple[Fault, Handling]] = field(default_factory=deque)
     for_good: Fault | None = None
     hooks: dict[int, Callable[[], object]] = field(default_factory=dict)
 
-    def next_fault(self) -> tuple[Fault | None, bool]:
-        """The fault of this call, and whether the handler runs all the same."""
-        return self.faults.popleft() if self.faults else (self.for_good, False)
+    def next_fault(self) -> tuple[Fault | None, Handling]:
+        """The fault of this call, and what the handler does all the same."""
+        if self.faults:
+            return self.faults.popleft()
+        return self.for_good, Handling.DONE if self.for_good is None else Handling.NONE
 
 
 class LambdaEndpoint:
-    """The functions, by name, behind an HTTP address. A context manager: it serves while it is open.
+    """The functions, by name, as one test sees them.
 
     Attributes:
         calls: every call that has ended, in the order of their ends.
         counts: how often each function was called.
         broken_hooks: what the hooks of `before` have raised; the call then fails, and so should the test.
+        going_on: handlers whose calls were answered before they had ended.
     """
 
-    def __init__(self, functions: Mapping[str, Handler]) -> None:
+    def __init__(self, url: str, functions: Mapping[str, Handler], aws: AwsCalls) -> None:
+        self.url = url
         self.functions = functions
+        self.aws = aws
         self.calls: list[Call] = []
         self.counts: Counter[str] = Counter()
         self.broken_hooks: list[Exception] = []
+        self.going_on: list[Thread] = []
         self.closing = Event()
         self._scripts: defaultdict[str, _Script] = defaultdict(_Script)
         self._lock = Lock()
-        self._server = _Server(self)
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self._server.server_port}"
 
     # --- what a test asks for ------------------------------------------------------------------------------
 
     def fail(self, function: str, fault: Fault, *, times: int = 1) -> None:
         """Answer the next `times` calls with `fault`; the handler does not run."""
-        self._script(function).faults.extend([(fault, False)] * times)
+        self._script(function).faults.extend([(fault, Handling.NONE)] * times)
 
     def fail_for_good(self, function: str, fault: Fault) -> None:
         """Answer every call with `fault`; the handler does not run."""
@@ -126,7 +143,11 @@ class LambdaEndpoint:
 
     def lose_answer(self, function: str, fault: Fault = SERVICE_EXCEPTION) -> None:
         """Run the handler at the next call, and answer with `fault` all the same."""
-        self._script(function).faults.append((fault, True))
+        self._script(function).faults.append((fault, Handling.DONE))
+
+    def abandon(self, function: str, fault: Fault = SERVICE_EXCEPTION) -> None:
+        """Answer the next call with `fault` at once, while the handler goes on."""
+        self._script(function).faults.append((fault, Handling.GOES_ON))
 
     def before(self, function: str, hook: Callable[[], object], *, call: int = 1) -> None:
         """Let the world change right before the function's `call`-th call."""
@@ -140,29 +161,28 @@ class LambdaEndpoint:
 
     # --- serving -------------------------------------------------------------------------------------------
 
-    def __enter__(self) -> LambdaEndpoint:
-        Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.closing.set()
-        self._server.shutdown()
-        self._server.server_close()
-
     def invoke(self, function: str, body: bytes) -> Any:
         """One call: what the handler answers, or a fault."""
         with self._lock:
             self.counts[function] += 1
             script = self._scripts[function]
             hook = script.hooks.pop(self.counts[function], None)
-            fault, runs = script.next_fault()
+            fault, handling = script.next_fault()
         if hook is not None:
             try:
                 hook()
             except Exception as error:  # noqa: BLE001  # the test gets it
                 self.broken_hooks.append(error)
-                fault, runs = error, False
-        outcome: Any = self._run(function, body) if fault is None or runs else None
+                fault, handling = error, Handling.NONE
+        outcome: Any = None
+        match handling:
+            case Handling.DONE:
+                outcome = self._run(function, body)
+            case Handling.GOES_ON:
+                self.going_on.append(Thread(target=self._run, args=(function, body), daemon=True))
+                self.going_on[-1].start()
+            case Handling.NONE:
+                pass
         if fault is not None:
             outcome = fault
         self.calls.append(Call(function, json.loads(body), outcome))
@@ -171,26 +191,49 @@ class LambdaEndpoint:
     def _run(self, function: str, body: bytes) -> Any:
         """Event and answer pass through JSON, as between Lambda and a handler."""
         try:
-            return json.loads(json.dumps(self.functions[function](json.loads(body), Context(function))))
+            with self.aws.made_by(function):
+                return json.loads(json.dumps(self.functions[function](json.loads(body), Context(function))))
+        except Killed:
+            return KILLED
         except Exception as error:  # noqa: BLE001  # Lambda reports whatever it is
             return error
 
 
-class _Server(ThreadingHTTPServer):
-    daemon_threads = True
+class LambdaServer(ThreadingHTTPServer):
+    """An HTTP address for all tests, one after the other. A context manager: it serves while it is open.
 
-    def __init__(self, endpoint: LambdaEndpoint) -> None:
+    Attributes:
+        endpoint: what answers at this time.
+    """
+
+    daemon_threads = True
+    endpoint: LambdaEndpoint
+
+    def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), _Request)
-        self.endpoint = endpoint
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server_port}"
+
+    def __enter__(self) -> Self:
+        Thread(target=self.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.shutdown()
+        self.server_close()
 
 
 class _Request(BaseHTTPRequestHandler):
     """POST /2015-03-31/functions/{name or ARN}/invocations."""
 
+    protocol_version = "HTTP/1.1"  # one connection for many calls
     wbufsize = -1  # headers and body in one packet
+    disable_nagle_algorithm = True
 
     def do_POST(self) -> None:
-        endpoint = cast("_Server", self.server).endpoint
+        endpoint = cast("LambdaServer", self.server).endpoint
         body = self.rfile.read(int(self.headers["Content-Length"]))
         name_or_arn = unquote(self.path.removeprefix("/2015-03-31/functions/").removesuffix("/invocations"))
         function = name_or_arn.rpartition(":")[2]
@@ -200,6 +243,9 @@ class _Request(BaseHTTPRequestHandler):
         match endpoint.invoke(function, body):
             case NoAnswer():
                 endpoint.closing.wait()
+                self.close_connection = True
+            case Unheard():
+                self._respond(200, dict.fromkeys(["source", "output_etag", "token", "sequencer", "released"]), {})
             case ServiceFault(code, status, message):
                 self._respond(status, {"message": message}, {"x-amzn-ErrorType": code})
             case RuntimeFault(error_type, message):

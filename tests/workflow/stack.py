@@ -8,7 +8,7 @@ import json
 import logging
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from threading import Lock
 from typing import TYPE_CHECKING, Any, Final
@@ -16,11 +16,13 @@ from typing import TYPE_CHECKING, Any, Final
 import boto3
 import pytest
 from botocore.config import Config
+from moto.events.models import EventPattern
 from moto.stepfunctions.parser.models import stepfunctions_parser_backends
 from PIL import Image
 
+from tests.workflow.aws_calls import AwsCalls
 from tests.workflow.lambda_endpoint import LambdaEndpoint
-from tests.workflow.template import Template
+from tests.workflow.template import ROOT, Template
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -39,6 +41,7 @@ ACQUIRE: Final = "AcquireLockFunction"
 GRAYSCALE: Final = "GrayscaleFunction"
 DELETE: Final = "DeleteOutputFunction"
 RELEASE: Final = "ReleaseLockFunction"
+REAPER: Final = "ReaperFunction"
 
 # Stretches of the way through the machine.
 CONVERTED: Final = ("AcquireLock", "RouteWork", "ConvertToGrayscale", "ReleaseLock")
@@ -141,11 +144,13 @@ class Clock:
     Attributes:
         waits: seconds of each Wait state.
         retries: seconds before each Retry.
+        on_wait: what happens while the next Wait state waits.
     """
 
     epoch_ms: int = 1_800_000_000_000
     waits: list[float] = field(default_factory=list)
     retries: list[float] = field(default_factory=list)
+    on_wait: Callable[[], object] | None = None
     _lock: Lock = field(default_factory=Lock)
 
     def pass_by(self, seconds: float) -> None:
@@ -159,6 +164,9 @@ class Clock:
     def wait(self, seconds: float) -> None:
         """For the engine's Wait."""
         self.waits.append(seconds)
+        happens, self.on_wait = self.on_wait, None
+        if happens is not None:
+            happens()
         self.pass_by(seconds)
 
     def sleep(self, seconds: float) -> None:
@@ -176,12 +184,14 @@ class Execution:
 
     Attributes:
         states: the names of the states entered, in order.
+        last_input: what the last of them was given.
         output: what it ended with; None when it failed.
     """
 
     arn: str
     status: str
     states: tuple[str, ...]
+    last_input: Any
     error: str | None
     cause: str | None
     output: Any
@@ -199,13 +209,23 @@ class Output:
     @property
     def gray(self) -> int:
         """The one shade it has."""
-        with Image.open(io.BytesIO(self.body)) as image:
-            assert image.mode == "L", f"the output is {image.mode}, not gray"
-            colours = image.getcolors() or []
-        assert len(colours) == 1
-        shade = colours[0][1]
-        assert isinstance(shade, int)
-        return shade
+        return shade_of(self.body)
+
+    @property
+    def token(self) -> int:
+        """Fencing token of the attempt that wrote it."""
+        return int(self.metadata["fencing-token"])
+
+
+def shade_of(body: bytes) -> int:
+    """The one shade of a gray picture."""
+    with Image.open(io.BytesIO(body)) as image:
+        assert image.mode == "L", f"the output is {image.mode}, not gray"
+        colours = image.getcolors() or []
+    assert len(colours) == 1
+    shade = colours[0][1]
+    assert isinstance(shade, int)
+    return shade
 
 
 class Clients:
@@ -214,6 +234,7 @@ class Clients:
     def __init__(self) -> None:
         self._session: Any = boto3.Session("test", "test", region_name=REGION)
         self._shared: dict[tuple[str, str | None], Any] = {}
+        self.calls = AwsCalls()
         self.s3: S3Client = self._session.client("s3")
         self.dynamodb: DynamoDBClient = self._session.client("dynamodb")
         # moto does not know the newer endpoints that have the account in their names.
@@ -225,6 +246,8 @@ class Clients:
         key = service_name, os.environ.get(f"AWS_ENDPOINT_URL_{service_name.upper()}")
         if key not in self._shared:
             self._shared[key] = self._session.client(service_name, **options)
+            if service_name != "lambda":
+                self.calls.watch(self._shared[key])
         return self._shared[key]
 
 
@@ -233,7 +256,9 @@ class Stack:
 
     def __init__(self, template: Template, lambdas: LambdaEndpoint, clock: Clock, clients: Clients) -> None:
         self.lambdas = lambdas
+        self.aws = lambdas.aws
         self.clock = clock
+        self._template = template
         self._names = (f"execution-{number}" for number in itertools.count(1))
         self._s3, self._dynamodb = clients.s3, clients.dynamodb
         self._streams, self._states = clients.streams, clients.states
@@ -276,6 +301,27 @@ class Stack:
         found = self._s3.get_object(Bucket=OUTPUT, Key=key)
         return Output(found["ETag"].strip('"'), found["ContentType"], found["Metadata"], found["Body"].read())
 
+    def write_output(self, picture: Picture, *, token: int | None = None) -> Output:
+        """Write an output by hand, with that fencing token or without any; return it."""
+        metadata = {} if token is None else {"fencing-token": str(token)}
+        self._s3.put_object(Bucket=OUTPUT, Key=KEY, Body=picture.png, Metadata=metadata)
+        return self.output()
+
+    def delete_output(self) -> None:
+        self._s3.delete_object(Bucket=OUTPUT, Key=KEY)
+
+    def pictures(self) -> list[int]:
+        """The shades that the functions have written, in order."""
+        return [
+            shade_of(call.parameters["Body"].getvalue())
+            for call in self.aws.answered
+            if call.operation == "PutObject" and call.accepted
+        ]
+
+    def removed_by(self) -> list[str]:
+        """The functions that have removed an output, in order."""
+        return [call.function for call in self.aws.answered if call.operation == "DeleteObject" and call.accepted]
+
     def output_keys(self) -> list[str]:
         return [each["Key"] for each in self._s3.list_objects_v2(Bucket=OUTPUT).get("Contents", [])]
 
@@ -295,11 +341,17 @@ class Stack:
         held: Record = {"object_id": lock_key(), "owner": owner, "lease_expires_at": lease}
         return self._put(self.record() | held | attributes)
 
+    def change_record(self, **attributes: str | int) -> Record:
+        """Change the lock record by hand; return it."""
+        return self._put(self.record() | attributes)
+
+    def lose_record(self) -> None:
+        self._dynamodb.delete_item(TableName=TABLE, Key={"object_id": {"S": lock_key()}})
+
     def let_go(self) -> Record:
         """Free the lock by hand; return the record."""
-        return self._put(
-            {name: value for name, value in self.record().items() if name not in {"owner", "lease_expires_at"}}
-        )
+        held = {"owner", "lease_expires_at", "worker_until"}
+        return self._put({name: value for name, value in self.record().items() if name not in held})
 
     def _put(self, record: Record) -> Record:
         item = {name: {"N": str(value)} if isinstance(value, int) else {"S": value} for name, value in record.items()}
@@ -317,13 +369,18 @@ class Stack:
             StreamArn=stream["StreamArn"], ShardId=shards[0]["ShardId"], ShardIteratorType="TRIM_HORIZON"
         )["ShardIterator"]
         changes = self._streams.get_records(ShardIterator=iterator)["Records"]
-        images = [_plain(each["dynamodb"]["NewImage"]) for each in changes]
+        images = [_plain(each["dynamodb"]["NewImage"]) for each in changes if "NewImage" in each["dynamodb"]]
         return [record for record in images if record != {"object_id": record["object_id"]}]
 
     def owners(self) -> list[str]:
         """Who has held the lock, one after the other."""
         held_by = [str(record["owner"]) for record in self.changes() if "owner" in record]
         return [owner for owner, _ in itertools.groupby(held_by)]
+
+    def tokens(self) -> list[int]:
+        """The fencing tokens that the record has had, one after the other."""
+        tokens = [int(record["fencing_token"]) for record in self.changes() if "fencing_token" in record]
+        return [token for token, _ in itertools.groupby(tokens)]
 
     # --- the machine ---------------------------------------------------------------------------------------
 
@@ -333,16 +390,46 @@ class Stack:
 
     def start(self, event: Event) -> str:
         """Start an execution and return its ARN. The first is named execution-1, the next execution-2."""
-        started = self._states.start_execution(
-            stateMachineArn=MACHINE_ARN, name=next(self._names), input=json.dumps(event)
-        )
+        return self._start(next(self._names), event)
+
+    def _start(self, name: str, input_: Event) -> str:
+        started = self._states.start_execution(stateMachineArn=MACHINE_ARN, name=name, input=json.dumps(input_))
         return started["executionArn"]
+
+    def stop(self, name: str = "execution-1") -> None:
+        """Stop an execution. What its Lambda does at this moment goes on."""
+        self._states.stop_execution(executionArn=arn(name))
+
+    def redrive(self, stopped: Execution) -> Execution:
+        """Resume an execution in the state that it stopped in, as RedriveExecution does, which moto does not have.
+
+        Under the same ARN, with that state's input as it was; retries count anew (Step Functions Developer Guide,
+        "Restarting state machine executions with redrive"). Only `$$.Execution.Input`, which is not used, would differ.
+        """
+        machine = _engine().describe_state_machine(MACHINE_ARN)
+        machine.executions.remove(_engine().describe_execution(stopped.arn))
+        shipped = machine.definition
+        machine.definition = json.dumps(json.loads(shipped) | {"StartAt": stopped.states[-1]})
+        try:
+            return self.wait(self._start(stopped.arn.rpartition(":")[2], stopped.last_input))
+        finally:
+            machine.definition = shipped
+
+    def reap(self, ended: Execution) -> Any:
+        """Let Step Functions tell EventBridge how an execution has ended; what the function says that the rule invokes.
+
+        None where the rule has no interest.
+        """
+        rule = self._template.properties("EndedExecutionRule")
+        event: Any = status_change(ended, first_input=_engine().describe_execution(ended.arn).execution_input)
+        if not EventPattern.load(json.dumps(self._template.resolve(rule["EventPattern"]))).matches_event(event):
+            return None
+        (target,) = self._template.resolve(rule["Targets"])
+        return self.lambdas.invoke(target["Arn"].rpartition(":")[2], json.dumps(event).encode())
 
     def wait(self, execution: str) -> Execution:
         """Wait for the end of an execution, whatever it is; one that does not end fails the test with its history."""
-        engine: Any = stepfunctions_parser_backends[ACCOUNT][REGION].describe_execution(
-            execution
-        )  # cheap, unlike the API
+        engine = _engine().describe_execution(execution)  # cheap, unlike the API
         deadline = time.monotonic() + DEADLINE_SECONDS
         while engine.status == "RUNNING":
             if time.monotonic() > deadline:
@@ -350,11 +437,16 @@ class Stack:
                 last = "\n".join(map(str, engine.to_history_output()["events"][-100:]))
                 pytest.fail(f"{execution} did not end within {DEADLINE_SECONDS} s:\n{last}")
             time.sleep(POLL_SECONDS)
-        if self.lambdas.broken_hooks:
-            raise self.lambdas.broken_hooks[0]
+        for broken in (*self.lambdas.broken_hooks, *self.aws.broken_hooks):
+            raise broken
         ended = _ended(execution, engine.to_history_output()["events"])
         logger.info("%s", ended)  # so that a test that fails shows the error and its cause
         return ended
+
+    def assert_all_was_allowed(self) -> None:
+        """Each function has asked AWS only for what its role allows; moto lets everybody do everything."""
+        for call in self.aws.answered:
+            assert call.needs() <= self._template.permissions(call.function), call
 
     def stop_all(self) -> None:
         """End what a failed test has left running, so that it does not run on beside the next."""
@@ -363,17 +455,36 @@ class Stack:
             self._states.stop_execution(executionArn=each["executionArn"])
 
 
+def status_change(ended: Execution, *, first_input: str) -> Event:
+    """The event by which Step Functions tells how an execution has ended: the sample, about this one."""
+    event: Event = json.loads((ROOT / "events" / "execution-aborted.json").read_text(encoding="utf-8"))
+    about = {
+        "executionArn": ended.arn,
+        "stateMachineArn": MACHINE_ARN,
+        "name": ended.arn.rpartition(":")[2],
+        "status": ended.status,
+        "input": first_input,
+        "error": ended.error,
+        "cause": ended.cause,
+    }
+    return event | {"resources": [ended.arn], "detail": event["detail"] | about}
+
+
+def _engine() -> Any:
+    return stepfunctions_parser_backends[ACCOUNT][REGION]
+
+
 def _ended(execution: str, history: list[Any]) -> Execution:
     """Read the end off the history: moto sets an execution's status a moment before its error and its output."""
     last = history[-1]
+    entered = [each["stateEnteredEventDetails"] for each in history if "stateEnteredEventDetails" in each]
     failed = last.get("executionFailedEventDetails", {})
     output = last.get("executionSucceededEventDetails", {}).get("output")
     return Execution(
         arn=execution,
         status=last["type"].value.removeprefix("Execution").upper(),
-        states=tuple(
-            each["stateEnteredEventDetails"]["name"] for each in history if "stateEnteredEventDetails" in each
-        ),
+        states=tuple(each["name"] for each in entered),
+        last_input=json.loads(entered[-1]["input"]),
         error=failed.get("error"),
         cause=failed.get("cause"),
         output=None if output is None else json.loads(output),

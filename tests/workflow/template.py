@@ -79,6 +79,28 @@ class Template:
             raise ValueError(msg)
         return text
 
+    def permissions(self, function: str) -> set[tuple[str, str]]:
+        """What a function's role allows, as action and bucket or table."""
+        return {
+            (action, self.names[_resource(resource)])
+            for policy in self.properties(function)["Policies"]
+            for statement in policy["Statement"]
+            for action in _as_list(statement["Action"])
+            for resource in _as_list(statement["Resource"])
+        }
+
+    def resolve(self, node: Any) -> Any:
+        """A part of the template with its references filled in."""
+        match node:
+            case {"Ref": _, **rest} | {"Fn::GetAtt": _, **rest} if not rest:
+                return self._resolve(node)
+            case dict():
+                return {name: self.resolve(value) for name, value in node.items()}
+            case list():
+                return [self.resolve(each) for each in node]
+            case _:
+                return node
+
     def _resolve(self, value: Any) -> str:
         match value:
             case {"Ref": str(name)}:
@@ -90,6 +112,16 @@ class Template:
                 raise NotImplementedError(msg)
             case _:
                 return str(value)
+
+
+def _resource(reference: Mapping[str, str]) -> str:
+    """The logical id in `!GetAtt Table.Arn` or `!Sub ${Bucket.Arn}/*`."""
+    (text,) = reference.values()
+    return text.removeprefix("${").partition(".")[0]
+
+
+def _as_list(one_or_more: Any) -> list[Any]:
+    return one_or_more if isinstance(one_or_more, list) else [one_or_more]
 
 
 def _handler(path: str) -> Handler:

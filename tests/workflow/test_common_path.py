@@ -43,18 +43,19 @@ def test_an_upload_becomes_gray_in_four_transitions_and_leaves_a_free_lock(stack
         "applied_sequencer": mark(FIRST),
         "applied_source": source,
         "newest_sequencer": mark(FIRST),
+        "fencing_token": 1,
         "output_etag": stack.output().etag,
     }
     assert stack.owners() == [execution.arn] == [arn("execution-1")]
 
 
-def test_the_output_says_which_input_and_event_it_was_made_from(stack: Stack) -> None:
+def test_the_output_says_which_input_event_and_attempt_it_was_made_from(stack: Stack) -> None:
     source = stack.upload(RED)
 
     stack.run(created(FIRST))
 
     assert stack.output().content_type == "image/png"
-    assert stack.output().metadata == {"source-tag": source, "sequencer": mark(FIRST)}
+    assert stack.output().metadata == {"source-tag": source, "sequencer": mark(FIRST), "fencing-token": "1"}
 
 
 def test_a_delete_removes_the_output_and_leaves_a_tombstone_for_thirty_days(stack: Stack) -> None:
@@ -72,6 +73,7 @@ def test_a_delete_removes_the_output_and_leaves_a_tombstone_for_thirty_days(stac
         "applied_sequencer": mark(SECOND),
         "applied_source": "absent",
         "newest_sequencer": mark(SECOND),
+        "fencing_token": 2,
         "expires_at": stack.clock.epoch_ms // 1000 + THIRTY_DAYS,
     }
 
@@ -89,6 +91,7 @@ def test_an_upload_after_a_delete_takes_the_tombstone_away(stack: Stack) -> None
         "applied_sequencer": mark(SECOND),
         "applied_source": source,
         "newest_sequencer": mark(SECOND),
+        "fencing_token": 2,
         "output_etag": stack.output().etag,
     }
 
@@ -137,6 +140,7 @@ def test_an_input_that_goes_away_before_the_worker_reads_it_takes_its_output_wit
         "applied_sequencer": mark(SECOND),
         "applied_source": "absent",
         "newest_sequencer": mark(SECOND),
+        "fencing_token": 2,
         "expires_at": stack.clock.epoch_ms // 1000 + THIRTY_DAYS,
     }
 
@@ -152,8 +156,13 @@ def test_an_input_that_changes_before_the_worker_reads_it_is_recorded_as_what_wa
     assert stack.record()["applied_source"] == sources[1]
 
 
-@pytest.mark.parametrize("order", [(FIRST, SECOND, THIRD), (THIRD, SECOND, FIRST), (SECOND, THIRD, FIRST)])
-def test_events_in_any_order_end_with_the_same_output_and_watermark(stack: Stack, order: tuple[str, ...]) -> None:
+@pytest.mark.parametrize(
+    ("order", "attempts"),
+    [((FIRST, SECOND, THIRD), 3), ((THIRD, SECOND, FIRST), 1), ((SECOND, THIRD, FIRST), 2)],
+)
+def test_events_in_any_order_end_with_the_same_output_and_watermark(
+    stack: Stack, order: tuple[str, ...], attempts: int
+) -> None:
     source = stack.upload(GREEN)
 
     for sequencer in order:
@@ -165,6 +174,7 @@ def test_events_in_any_order_end_with_the_same_output_and_watermark(stack: Stack
         "applied_sequencer": mark(THIRD),
         "applied_source": source,
         "newest_sequencer": mark(THIRD),
+        "fencing_token": attempts,
         "output_etag": stack.output().etag,
     }
 

@@ -33,6 +33,7 @@ from tests.workflow.stack import (
 
 BROKEN = RuntimeError("out of luck")
 UNTOUCHED = {"object_id": lock_key(), "newest_sequencer": mark(FIRST)}  # free, and nothing applied
+ATTEMPTED = UNTOUCHED | {"fencing_token": 1}
 
 # What a call that may succeed later looks like to Step Functions, and the fault that makes it look so. On AWS the two
 # with "Client" in their names are not Lambda's: the engine's own client makes them when a connection breaks.
@@ -121,6 +122,7 @@ def test_what_is_no_image_is_rejected_once_and_for_all_and_takes_its_stale_outpu
         "applied_sequencer": mark(SECOND),
         "applied_source": source,
         "newest_sequencer": mark(SECOND),
+        "fencing_token": 2,
     }
 
     assert stack.run(created(SECOND)).states == SKIPPED, "a redelivery changes nothing"
@@ -151,7 +153,7 @@ def test_an_object_with_a_folders_name_is_rejected_before_anything_is_locked(sta
 # --- releasing fails ---------------------------------------------------------------------------------------
 
 
-def test_a_release_that_fails_gives_the_lock_up_and_leaves_the_event_to_be_tried_again(stack: Stack) -> None:
+def test_a_release_that_fails_lets_the_lock_free_itself_and_leaves_the_event_to_be_tried_again(stack: Stack) -> None:
     stack.upload(RED)
     stack.lambdas.fail(RELEASE, BROKEN)
 
@@ -159,8 +161,18 @@ def test_a_release_that_fails_gives_the_lock_up_and_leaves_the_event_to_be_tried
 
     assert (failed.status, failed.error, failed.cause) == ("FAILED", "RuntimeError", "out of luck")
     assert failed.states == (*CONVERTED, *GAVE_UP)
-    assert stack.record() == UNTOUCHED
-    assert stack.run(created(FIRST)).states == CONVERTED
+    assert stack.record() == ATTEMPTED | {
+        "owner": failed.arn,
+        "worker_until": stack.clock.epoch_ms + 25_000,
+        "lease_expires_at": stack.clock.epoch_ms + 30_000,
+    }, "only a release says that a worker which began has ended"
+
+    stack.clock.pass_by(31)
+    again = stack.run(created(FIRST))
+
+    assert (again.status, again.states) == ("SUCCEEDED", (*CONVERTED[:3], *CONVERTED))
+    assert stack.clock.waits == []
+    assert "owner" not in stack.record()
 
 
 def test_a_lock_that_cannot_be_freed_after_a_failure_still_ends_with_the_first_error(stack: Stack) -> None:
@@ -240,16 +252,24 @@ def test_what_does_not_pass_is_given_up_at_some_time_and_reported_by_its_name(
 
 
 @pytest.mark.parametrize(
-    ("function", "times", "longest"),
+    ("function", "times", "longest", "path"),
     [
-        (ACQUIRE, 20, [1, 1.5, 2.25, 3.375, 5.0625, 7.59375, 11.390625, 17.0859375, 25.62890625, *[30] * 11]),
-        (GRAYSCALE, 12, [1, 1.5, 2.25, 3.375, 5.0625, 7.59375, *[10] * 6]),
+        (
+            ACQUIRE,
+            20,
+            [1, 1.5, 2.25, 3.375, 5.0625, 7.59375, 11.390625, 17.0859375, 25.62890625, *[30] * 11],
+            CONVERTED,
+        ),
+        (GRAYSCALE, 6, [1, 1.5, 2.25, 3.375, 5.0625, 7.59375], CONVERTED),
+        (GRAYSCALE, 12, [1, 1.5, 2.25, 3.375, 5.0625, 7.59375, *[10] * 6], (*CONVERTED[:3], *CONVERTED)),
     ],
 )
 def test_a_throttled_function_is_called_again_ever_more_slowly(
-    stack: Stack, function: str, times: int, longest: list[float]
+    stack: Stack, function: str, times: int, longest: list[float], path: tuple[str, ...]
 ) -> None:
     """A burst waits for the lock's function for minutes, as it holds nothing yet; for a worker not as long.
+
+    A worker that begins when the lease has ended meanwhile has to ask for the lock again.
 
     With jitter at its longest; it is FULL, so that those throttled together do not come back together.
     """
@@ -258,5 +278,6 @@ def test_a_throttled_function_is_called_again_ever_more_slowly(
 
     execution = stack.run(created(FIRST))
 
-    assert (execution.status, execution.states) == ("SUCCEEDED", CONVERTED)
+    assert (execution.status, execution.states) == ("SUCCEEDED", path)
     assert stack.clock.retries == longest
+    assert stack.tokens() == [1]

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from threading import Event
+from threading import Event as Signal
 
 import pytest
 
 from tests.workflow.stack import (
     ACQUIRE,
     CONVERTED,
+    DELETE,
     FIRST,
     GAVE_UP,
     GRAYSCALE,
     GREEN,
     RED,
     RELEASE,
+    REMOVED,
     SECOND,
     SKIPPED,
     SOMEBODY,
@@ -24,6 +26,7 @@ from tests.workflow.stack import (
     Stack,
     arn,
     created,
+    deleted,
     lock_key,
     mark,
 )
@@ -45,37 +48,83 @@ def test_who_finds_the_lock_held_waits_and_goes_on_when_it_is_free(stack: Stack)
         "applied_sequencer": mark(FIRST),
         "applied_source": source,
         "newest_sequencer": mark(FIRST),
+        "fencing_token": 1,
         "output_etag": stack.output().etag,
     }
 
 
-def test_two_executions_of_one_object_never_work_at_the_same_time(stack: Stack) -> None:
-    """The newer starts while the older one's worker runs, waits for it, and then sees the newer picture."""
+class Newer:
+    """An execution for a newer picture that comes while an older one is at work, and waits until that has ended."""
+
+    def __init__(self, stack: Stack) -> None:
+        self.stack = stack
+        self.arn = ""
+        self._waits, self._older_has_ended = Signal(), Signal()
+
+    def come(self) -> None:
+        self.stack.upload(GREEN)
+        self.stack.clock.on_wait = self._wait
+        self.arn = self.stack.start(created(SECOND))
+        assert self._waits.wait(10)
+
+    def _wait(self) -> None:
+        self._waits.set()
+        assert self._older_has_ended.wait(10)
+
+    def go_on(self) -> Execution:
+        self._older_has_ended.set()
+        return self.stack.wait(self.arn)
+
+
+@pytest.mark.parametrize("moment", ["UpdateItem", "GetObject"], ids=["has begun", "has read"])
+def test_two_executions_of_one_object_never_work_at_the_same_time(stack: Stack, moment: str) -> None:
+    """The newer starts while the older one's worker runs, waits for it, and then sees the newer picture.
+
+    It is not taken for done either, although the older one may have read the newer picture.
+    """
     stack.upload(RED)
-    newer_has_asked, older_has_ended = Event(), Event()
-    started: list[str] = []
-
-    def newer_comes_while_the_worker_runs() -> None:
-        stack.upload(GREEN)
-        started.append(stack.start(created(SECOND)))
-        assert newer_has_asked.wait(10)
-
-    def newer_asks_again() -> None:
-        newer_has_asked.set()
-        assert older_has_ended.wait(10)
-
-    stack.lambdas.before(GRAYSCALE, newer_comes_while_the_worker_runs)
-    stack.lambdas.before(ACQUIRE, newer_asks_again, call=3)
+    newer = Newer(stack)
+    stack.aws.after(GRAYSCALE, moment, newer.come)
 
     older = stack.run(created(FIRST))
-    older_has_ended.set()
-    newer = stack.wait(started[0])
+    assert stack.record()["applied_sequencer"] == mark(FIRST)
+    newer_ended = newer.go_on()
 
     assert (older.status, older.states) == ("SUCCEEDED", CONVERTED)
-    assert (newer.status, newer.states) == ("SUCCEEDED", (*WAITED, *CONVERTED))
+    assert (newer_ended.status, newer_ended.states) == ("SUCCEEDED", (*WAITED, *CONVERTED))
     assert stack.owners() == [arn("execution-1"), arn("execution-2")]
     assert stack.output().gray == GREEN.gray
     assert stack.record()["applied_sequencer"] == mark(SECOND)
+
+
+def test_an_event_that_was_on_record_before_the_worker_began_needs_no_work_of_its_own(stack: Stack) -> None:
+    stack.upload(RED)
+    newer = Newer(stack)
+    stack.lambdas.before(GRAYSCALE, newer.come)
+
+    older = stack.run(created(FIRST))
+    assert stack.record()["applied_sequencer"] == mark(SECOND)
+    newer_ended = newer.go_on()
+
+    assert (older.status, older.states) == ("SUCCEEDED", CONVERTED)
+    assert (newer_ended.status, newer_ended.states) == ("SUCCEEDED", (*WAITED, *SKIPPED))
+    assert newer_ended.output["lock"]["work"] == "STALE"
+    assert stack.pictures() == [GREEN.gray]
+    assert "owner" not in stack.record()
+
+
+def test_a_removal_does_not_speak_for_an_event_that_came_after_the_input_was_seen_absent(stack: Stack) -> None:
+    """It does not look at the input once more, so an upload that is on record by then is still to be done."""
+    newer = Newer(stack)
+    stack.lambdas.before(DELETE, newer.come)
+
+    older = stack.run(deleted(FIRST))
+    assert stack.record()["applied_sequencer"] == mark(FIRST)
+    newer_ended = newer.go_on()
+
+    assert (older.status, older.states) == ("SUCCEEDED", REMOVED)
+    assert (newer_ended.status, newer_ended.states) == ("SUCCEEDED", (*WAITED, *CONVERTED))
+    assert stack.output().gray == GREEN.gray
 
 
 def test_the_lock_of_an_execution_that_crashed_is_free_when_its_lease_has_ended(stack: Stack) -> None:

@@ -6,17 +6,13 @@ import pytest
 
 from objectlock.ports import SourceObject
 from objectlock.s3 import S3SourceBucket
-from tests.contract.conftest import MakeInput, Output, s3_input
-from tests.memory import StoredObject
+from tests.contract.conftest import MakeInput, new_bucket, s3_input
+from tests.contract.keys import KEYS
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
-KEYS = ["photo.jpg", "a b+c.jpg", "夏休み 2026/富士山 + 湖 (100%).png", "a%20b.jpg", "a//b", "か\u3099.jpg", "?#&=.jpg"]
 VERSIONED = pytest.mark.parametrize("versioned", [False, True], ids=["unversioned", "versioned"])
-
-
-# --- the input bucket --------------------------------------------------------------------------------------
 
 
 @VERSIONED
@@ -35,6 +31,15 @@ def test_an_object_is_read_with_its_tag(make_input: MakeInput, versioned: bool, 
     tag = there.source.tag(there.bucket, key)
     assert tag
     assert there.source.read(there.bucket, key) == SourceObject(tag, b"photo")
+
+
+def test_the_tag_is_the_etag_and_in_a_versioned_bucket_the_version_as_well(s3: S3Client) -> None:
+    """So that an operator finds in S3 what the lock record and the output's metadata speak of."""
+    for versioned in (False, True):
+        bucket = new_bucket(s3, versioned=versioned)
+        answer = s3.put_object(Bucket=bucket, Key="photo.jpg", Body=b"photo")
+        etag = answer["ETag"].strip('"')
+        assert S3SourceBucket(s3).tag(bucket, "photo.jpg") == (f"{etag}@{answer['VersionId']}" if versioned else etag)
 
 
 @VERSIONED
@@ -116,39 +121,3 @@ def test_a_missing_bucket_is_no_missing_object(s3: S3Client) -> None:
     source = S3SourceBucket(s3)
     with pytest.raises(s3.exceptions.ClientError):
         source.read("no-such-bucket", "photo.jpg")
-
-
-# --- the output bucket -------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("key", KEYS)
-def test_an_output_is_stored_with_its_type_and_metadata(output: Output, key: str) -> None:
-    output.output.write(key, b"gray", "image/jpeg", {"source-tag": "etag@version", "sequencer": "0069a5"})
-    assert output.look(key) == StoredObject(
-        b"gray", "image/jpeg", {"source-tag": "etag@version", "sequencer": "0069a5"}
-    )
-
-
-def test_an_output_replaces_the_one_before_and_its_etag_tells(output: Output) -> None:
-    """Its ETag comes without the quotes of the HTTP header."""
-    one = output.output.write("photo.jpg", b"one", "image/png", {"a": "1"})
-    two = output.output.write("photo.jpg", b"two", "image/jpeg", {"b": "2"})
-    assert output.look("photo.jpg") == StoredObject(b"two", "image/jpeg", {"b": "2"})
-    assert one != two
-    assert '"' not in one
-    assert output.output.write("photo.jpg", b"one", "image/png", {}) == one
-
-
-@pytest.mark.parametrize("key", KEYS)
-def test_an_output_is_removed_and_no_other(output: Output, key: str) -> None:
-    output.output.write(key, b"gray", "image/jpeg", {})
-    output.output.write(f"{key}.other", b"gray", "image/jpeg", {})
-    output.output.delete(key)
-    assert output.look(key) is None
-    assert output.look(f"{key}.other")
-
-
-def test_removing_what_is_not_there_is_a_success(output: Output) -> None:
-    output.output.delete("photo.jpg")
-    output.output.delete("photo.jpg")
-    assert output.look("photo.jpg") is None

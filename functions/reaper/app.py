@@ -1,0 +1,27 @@
+"""Reaper: free the lock of an execution that ended without releasing it, because it was stopped or ran out of time."""
+
+from typing import Any
+
+from aws_lambda_powertools import Logger
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from objectlock.metrics import count
+from objectlock.protocol import GaveUp
+from objectlock.status_change import EndedExecution
+from objectlock.wiring import lock_protocol
+
+logger = Logger(use_rfc3339=True)  # Lambda reads the level only beside such a timestamp
+
+
+@logger.inject_lambda_context(correlation_id_path="detail.executionArn")
+def handler(payload: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
+    """Answer with the object and what became of its lock; no object where the execution had no S3 event."""
+    ended = EndedExecution.parse(payload)
+    if ended.object_id is None:
+        logger.info("an execution without an S3 event has locked nothing", extra={"status": ended.status})
+        return {"object_id": None, "lock": GaveUp.HELD_NOTHING.value}
+    answer = {"object_id": ended.object_id, "lock": lock_protocol().give_up(ended.object_id, ended.arn).value}
+    logger.info("reaped", extra={"status": ended.status, **answer})
+    if answer["lock"] == GaveUp.FREED.value:
+        count("Reaped")
+    return answer
