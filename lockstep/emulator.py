@@ -8,7 +8,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -52,13 +52,16 @@ class Emulator(NamedTuple):
 
 
 @contextmanager
-def running(directory: Path, *, port: int | None = None, keep: bool = False) -> Iterator[Emulator]:
+def running(
+    directory: Path, *, port: int | None = None, keep: bool = False, variables: Mapping[str, str] | None = None
+) -> Iterator[Emulator]:
     """Run the emulator; leave no process behind, however the block ends.
 
     Args:
         directory: where its log and its state go.
         port: a loopback port; a free one if None or taken.
         keep: whether state is read at the start and saved at the end.
+        variables: more of the environment, for the emulator and for the functions that it runs.
 
     Raises: UserError when it does not start; the message names its log.
     """
@@ -68,7 +71,7 @@ def running(directory: Path, *, port: int | None = None, keep: bool = False) -> 
     with log.open("wb") as out:
         process = subprocess.Popen(
             [paths.EMULATOR],
-            env=environment(endpoint_url) | _settings(endpoint_url, directory, keep=keep),
+            env=environment(endpoint_url) | _settings(endpoint_url, directory, keep=keep) | dict(variables or {}),
             stdin=subprocess.DEVNULL,
             stdout=out,
             stderr=subprocess.STDOUT,

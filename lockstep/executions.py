@@ -15,6 +15,7 @@ from lockstep.stack import Stack
 if TYPE_CHECKING:
     from mypy_boto3_stepfunctions.type_defs import HistoryEventTypeDef
 
+_ENDS: Final = frozenset({"ExecutionSucceeded", "ExecutionFailed", "ExecutionTimedOut", "ExecutionAborted"})
 _PAGE: Final = 100  # what ListExecutions gives at a time
 
 
@@ -91,7 +92,7 @@ class Execution:
     @classmethod
     def read(cls, arn: str, history: Sequence[HistoryEventTypeDef]) -> Execution:
         """Make it from the events of its history, oldest first; there is at least one."""
-        first, last = history[0], history[-1]
+        first, last = history[0], _decisive(history)
         states = tuple(
             each["stateEnteredEventDetails"]["name"] for each in history if "stateEnteredEventDetails" in each
         )
@@ -110,8 +111,13 @@ class Execution:
         )
 
 
+def _decisive(history: Sequence[HistoryEventTypeDef]) -> HistoryEventTypeDef:
+    """The event that ended the execution, or else the latest: emulators go on with a task that was under way."""
+    return next((each for each in reversed(history) if each["type"] in _ENDS), history[-1])
+
+
 def _outcome(states: tuple[str, ...], last: HistoryEventTypeDef) -> tuple[Outcome, str]:
-    """Told by the last event alone: the execution's status may be ahead of its history, or behind it."""
+    """Told by one event alone: the execution's status may be ahead of its history, or behind it."""
     match last["type"]:
         case "ExecutionSucceeded":
             return _success(_json(last.get("executionSucceededEventDetails", {}).get("output")))

@@ -7,7 +7,7 @@ import json
 import os
 import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -30,12 +30,17 @@ _INTERRUPTED: Final = "the local stack stopped; started again when it is up agai
 
 
 @contextmanager
-def temporary_stack(say: Say, directory: Path = paths.LOCAL / "run") -> Iterator[Stack]:
-    """A new stack without any state, gone when the block ends. Raises: UserError."""
+def temporary_stack(
+    say: Say, directory: Path = paths.LOCAL / "run", variables: Mapping[str, str] | None = None
+) -> Iterator[Stack]:
+    """A new stack without any state, gone when the block ends. Raises: UserError.
+
+    `variables` are more of the environment of its functions.
+    """
     emulator.leave_aws()
     with _alone_in(directory):
         shutil.rmtree(directory, ignore_errors=True)
-        with _stack(say, directory) as (_, stack):
+        with _stack(say, directory, variables=variables) as (_, stack):
             yield stack
 
 
@@ -88,13 +93,18 @@ def _alone_in(directory: Path) -> Iterator[None]:
 
 @contextmanager
 def _stack(
-    say: Say, directory: Path, *, port: int | None = None, keep: bool = False
+    say: Say,
+    directory: Path,
+    *,
+    port: int | None = None,
+    keep: bool = False,
+    variables: Mapping[str, str] | None = None,
 ) -> Iterator[tuple[Emulator, Stack]]:
     if sys.platform != "linux":
         msg = "the local stack needs Linux, in a container or a virtual machine: AWS's own Lambda runtime client does"
         raise UserError(msg)
     say("starting the embedded AWS")
-    with emulator.running(directory, port=port, keep=keep) as running:
+    with emulator.running(directory, port=port, keep=keep, variables=variables) as running:
         deploy(running.endpoint_url, directory, say)
         yield running, _connect(running)
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import io
+import json
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
@@ -15,6 +17,7 @@ from PIL import Image
 from lockstep import local, paths
 from lockstep.executions import Execution, Follower
 from lockstep.stack import Stack
+from tests.e2e.gateway import Call, Gateway
 
 DEADLINE_SECONDS: Final = 120
 HAPPY_PATH: Final = ("AcquireLock", "RouteWork", "ConvertToGrayscale", "ReleaseLock")
@@ -28,9 +31,26 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(scope="session")
-def stack() -> Iterator[Stack]:
-    with local.temporary_stack(lambda _: None, paths.LOCAL / "e2e") as stack:
+def gateway() -> Iterator[Gateway]:
+    with Gateway() as gateway:
+        yield gateway
+
+
+@pytest.fixture(scope="session")
+def stack(gateway: Gateway) -> Iterator[Stack]:
+    through = {"AWS_ENDPOINT_URL_S3": gateway.url, "AWS_ENDPOINT_URL_DYNAMODB": gateway.url}
+    with local.temporary_stack(lambda _: None, paths.LOCAL / "e2e", through) as stack:
+        gateway.target = str(stack.endpoint_url)
         yield stack
+
+
+@dataclass(frozen=True)
+class WorkerAttempt:
+    """One attempt at work: its fencing token, and when it began and ended."""
+
+    token: int
+    began: datetime
+    ended: datetime
 
 
 @dataclass(frozen=True)
@@ -58,6 +78,22 @@ class World:
             key, lambda: self.stack.s3.delete_object(Bucket=bucket, Key=key, VersionId=version_id)
         )
 
+    def versions(self, key: str) -> list[str]:
+        """Version ids of the object, newest first; delete markers are none."""
+        found = self.stack.s3.list_object_versions(Bucket=self.stack.input_bucket, Prefix=key)
+        return [each["VersionId"] for each in found.get("Versions", [])]
+
+    def marker(self, key: str) -> str:
+        """Version id of the object's one delete marker."""
+        found = self.stack.s3.list_object_versions(Bucket=self.stack.input_bucket, Prefix=key)
+        (marker,) = found["DeleteMarkers"]
+        return marker["VersionId"]
+
+    def event_of(self, execution: Execution) -> dict[str, Any]:
+        """What the execution was started with."""
+        found = self.stack.stepfunctions.describe_execution(executionArn=execution.arn)
+        return dict(json.loads(found["input"]))
+
     def output(self, key: str) -> Image.Image | None:
         """The output as it is now; None where there is none."""
         try:
@@ -78,6 +114,84 @@ class World:
 
     def is_free(self, key: str) -> bool:
         return not {"owner", "lease_expires_at"} & (self.record(key) or {}).keys()
+
+    def time(self, key: str, attribute: str) -> datetime:
+        """A point in time in the lock record."""
+        record = self.record(key)
+        assert record, f"no lock record of {key}"
+        return datetime.fromtimestamp(int(record[attribute]["N"]) / 1000, UTC)
+
+    def output_token(self, key: str) -> str:
+        """The fencing token in the output's metadata."""
+        found = self.stack.s3.head_object(Bucket=self.stack.output_bucket, Key=key)
+        return found["Metadata"]["fencing-token"]
+
+    def end_lease_now(self, key: str) -> None:
+        """As a clock that is wrong would: the lease has ended, although its worker is at work."""
+        self.stack.dynamodb.update_item(
+            TableName=self.stack.lock_table,
+            Key={"object_id": {"S": self.object_id(key)}},
+            UpdateExpression="SET lease_expires_at = :past, worker_until = :past",
+            ExpressionAttributeValues={":past": {"N": "0"}},
+        )
+
+    def reaped(self, key: str) -> str:
+        """Wait until the reaper has looked at the object, and return what came of it."""
+
+        def lines() -> list[str]:
+            found = [line for line in self.log("ReaperLogGroup") if line.get("message") == "reaped"]
+            return [str(line["lock"]) for line in found if line["object_id"] == self.object_id(key)]
+
+        wait_until(lambda: bool(lines()), f"the reaper has looked at {key}")
+        return lines()[0]
+
+    def writes(self, key: str, *, token: int) -> Callable[[Call], bool]:
+        """Whether a call writes the object's output, in the attempt with this token."""
+        path = f"/{self.stack.output_bucket}/{key}"
+        return lambda call: (call.method, call.path, call.token) == ("PUT", path, str(token))
+
+    def releases(self, key: str, *, token: int) -> Callable[[Call], bool]:
+        """Whether a call releases the object's lock after the attempt with this token."""
+        is_release, of_attempt = self.updates(key, "applied_source"), json.dumps({"N": str(token)}).encode()
+        return lambda call: is_release(call) and of_attempt in call.body
+
+    def updates(self, key: str, *attributes: str) -> Callable[[Call], bool]:
+        """Whether a call writes these attributes of the object's lock record."""
+        names = [json.dumps(each).encode() for each in (self.object_id(key), *attributes)]
+        return lambda call: all(name in call.body for name in names)
+
+    def attempts(self, key: str) -> list[WorkerAttempt]:
+        """The attempts at work on the object, as the workers have logged their begin and end, oldest first."""
+        begun: dict[int, datetime] = {}
+        found = []
+        for line in self.log("GrayscaleLogGroup") + self.log("DeleteOutputLogGroup"):
+            match line:
+                case {"object_id": object_id, "token": int(token), "message": str(what), "timestamp": str(at)} if (
+                    object_id == self.object_id(key)
+                ):
+                    if what == "attempt begins":
+                        begun[token] = datetime.fromisoformat(at)
+                    elif what == "attempt ends":
+                        found.append(WorkerAttempt(token, begun[token], datetime.fromisoformat(at)))
+        return sorted(found, key=lambda each: each.token)
+
+    def client(self, service: str) -> Any:
+        return self.stack.session.client(service, endpoint_url=self.stack.endpoint_url)  # type: ignore[call-overload]
+
+    def physical_id(self, logical_id: str) -> str:
+        """What a resource of the template is called in this stack."""
+        found = self.client("cloudformation").describe_stack_resource(
+            StackName=self.stack.name, LogicalResourceId=logical_id
+        )
+        return str(found["StackResourceDetail"]["PhysicalResourceId"])
+
+    def log(self, logical_id: str) -> list[dict[str, Any]]:
+        """The JSON lines of a log group of the template."""
+        pages = (
+            self.client("logs").get_paginator("filter_log_events").paginate(logGroupName=self.physical_id(logical_id))
+        )
+        messages = [event["message"] for page in pages for event in page["events"]]
+        return [json.loads(message) for message in messages if message.startswith("{")]
 
     def _one_execution(self, key: str, act: Callable[[], object]) -> Execution:
         follower = Follower(self.stack, wants=lambda each: each.key == key)

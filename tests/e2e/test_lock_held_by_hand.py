@@ -48,6 +48,20 @@ def test_a_lease_that_has_ended_blocks_nobody(world: World) -> None:
     assert "WaitForLock" not in execution.states
 
 
+def test_a_lock_whose_owner_never_existed_is_passed_on_when_its_lease_ends(world: World) -> None:
+    key = "nobody.jpg"
+    hold(world, key, lease_seconds=5)
+    lease_ends = world.time(key, "lease_expires_at")
+
+    execution = world.put(key, sample("rocket.jpg"))
+
+    assert execution.outcome is Outcome.CONVERTED, execution.explanation
+    assert "WaitForLock" in execution.states
+    (attempt,) = world.attempts(key)
+    assert attempt.began > lease_ends
+    assert world.is_free(key)
+
+
 def hold(world: World, key: str, lease_seconds: int = 600) -> None:
     lease_expires_at = int((time.time() + lease_seconds) * 1000)
     world.stack.dynamodb.put_item(

@@ -41,20 +41,6 @@ def test_a_deleted_photo_takes_its_output_with_it_and_leaves_a_tombstone(world: 
     assert "expires_at" in record
 
 
-def test_deleting_an_old_version_leaves_the_output(world: World) -> None:
-    """The event says "Object Deleted", but the object is there: the work follows the input, not the event."""
-    key = "follows/versions.jpg"
-    world.put(key, sample("astronaut.png"))
-    versions = world.stack.s3.list_object_versions(Bucket=world.stack.input_bucket, Prefix=key)["Versions"]
-    world.put(key, sample("rocket.jpg"))
-
-    execution = world.delete_version(key, versions[0]["VersionId"])
-
-    assert execution.change == "deleted"
-    assert execution.outcome is Outcome.CONVERTED, execution.explanation
-    assert_shows(world.output(key), gray(sample("rocket.jpg")))
-
-
 @pytest.mark.parametrize("key", ["a photo + more.jpg", "写真/ロケット 1.jpg", "100%25.jpg", "a=b&c?d#e.jpg"])
 def test_keys_are_taken_as_they_are(world: World, key: str) -> None:
     assert world.put(key, sample("rocket.jpg")).outcome is Outcome.CONVERTED
