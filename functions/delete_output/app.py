@@ -5,6 +5,7 @@ from typing import Any
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
+from objectlock.logs import logged_attempt
 from objectlock.metrics import errors_counted
 from objectlock.task import Task, applied_answer
 from objectlock.wiring import worker
@@ -17,13 +18,7 @@ logger = Logger(use_rfc3339=True)  # Lambda reads the level only beside such a t
 def handler(payload: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Answer with what was applied."""
     task = Task.parse(payload)
-    event = task.event
-    with worker().attempt(event, task.owner, context.get_remaining_time_in_millis()) as attempt:
-        logger.append_keys(object_id=event.object_id, token=attempt.token)
-        logger.info("attempt begins")
-        try:
-            applied = applied_answer(worker().remove(event, attempt))
-            logger.info("removed", extra=applied)
-        finally:
-            logger.info("attempt ends")
+    with logged_attempt(worker(), task, context, logger) as attempt:
+        applied = applied_answer(worker().remove(task.event, attempt))
+        logger.info("removed", extra=applied)
     return applied

@@ -47,11 +47,11 @@ class Attempt:
     output_etag: str | None
 
     @classmethod
-    def begun(cls, owner: str, event: Sequencer, item: Item) -> Attempt:
-        """Read it off the item that `begin_work` has left. No other event on record: ours is the newest."""
-        newest = Sequencer(event.object_id, str(item.get(NEWEST_SEQUENCER, event.value)))
+    def begun(cls, owner: str, sequencer: Sequencer, item: Item) -> Attempt:
+        """Read it off the item that `begin_work` has left. Where no event is on record, ours is the newest."""
+        newest = Sequencer(sequencer.object_id, str(item.get(NEWEST_SEQUENCER, sequencer.value)))
         etag = item.get(OUTPUT_ETAG)
-        return cls(event.object_id, owner, int(item[FENCING_TOKEN]), newest, None if etag is None else str(etag))
+        return cls(sequencer.object_id, owner, int(item[FENCING_TOKEN]), newest, None if etag is None else str(etag))
 
 
 def begin_work(object_id: str, owner: str, *, now: int, milliseconds_left: int) -> Transition:

@@ -25,6 +25,10 @@ class WriteInDoubt(Exception):
     """S3 gave no answer to a write, which may still take effect: that attempt counts as running for now."""
 
 
+class InputChanged(Exception):
+    """The input that was to be gone is there: other work is due."""
+
+
 class OutputChanged(Exception):
     """The output is not what was to be replaced: the input has to be read again before anything is written."""
 

@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import wraps
 from typing import Final, ParamSpec, TypeVar
 
 from aws_lambda_powertools.metrics import MetricUnit, single_metric
 
-from objectlock.errors import AttemptInFlight, LeaseLost, LockWaitTimeout, OutputChanged, SourceRejected, WriteInDoubt
+from objectlock.errors import (
+    AttemptInFlight,
+    InputChanged,
+    LeaseLost,
+    LockWaitTimeout,
+    OutputChanged,
+    SourceRejected,
+    WriteInDoubt,
+)
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
-_COUNTED_ERRORS: Final = {
+_COUNTED_ERRORS: Final[Mapping[type[Exception], str]] = {
     AttemptInFlight: "AttemptInFlight",
+    InputChanged: "InputChanged",
     LeaseLost: "LeaseLost",
     LockWaitTimeout: "WaitTimedOut",
     OutputChanged: "OutputChanged",
@@ -43,7 +52,7 @@ def errors_counted(handler: Callable[P, R]) -> Callable[P, R]:
         try:
             return handler(*args, **kwargs)
         except tuple(_COUNTED_ERRORS) as error:
-            count(_COUNTED_ERRORS[type(error)])
+            count(next(metric for kind, metric in _COUNTED_ERRORS.items() if isinstance(error, kind)))
             raise
 
     return counting

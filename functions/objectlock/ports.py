@@ -76,10 +76,17 @@ class OutputBucket(Protocol):
 
         `replaces` is the ETag of what has to be there; None where there must be nothing.
 
-        Raises: OutputChanged.
+        Raises:
+            OutputChanged: nothing was written.
+            WriteInDoubt: there was no answer.
         """
         ...
 
     def delete(self, key: str, *, replaces: str) -> None:
-        """Remove the object that has this ETag. Raises: OutputChanged, also where there is none."""
+        """Remove the object that has this ETag.
+
+        Raises:
+            OutputChanged: it has another one, or is not there.
+            WriteInDoubt: there was no answer.
+        """
         ...

@@ -203,8 +203,8 @@ class LockProtocol:
 
     def _take(self, claim: Claim, now: int) -> tuple[Outcome, Refusal | None]:
         """Try to take the lock: one write, a second one only for an event that is not the newest on record."""
-        for attempt in (grant, grant_overtaken):
-            outcome = self.store.apply(attempt(claim, now=now, lease_ms=self.lease_ms))
+        for transition in (grant, grant_overtaken):
+            outcome = self.store.apply(transition(claim, now=now, lease_ms=self.lease_ms))
             refusal = None if outcome.accepted else why_refused(claim, outcome.item, now=now)
             if refusal is not Refusal.OVERTAKEN:
                 break

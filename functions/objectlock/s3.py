@@ -7,11 +7,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from botocore.exceptions import ClientError
+from botocore.exceptions import ClientError, HTTPClientError, IncompleteReadError
 
 from objectlock.attempts import OutputObject
 from objectlock.aws import busy_is_unavailable
-from objectlock.errors import OutputChanged, ServiceUnavailable
+from objectlock.errors import OutputChanged, WriteInDoubt
 from objectlock.ports import Label, Picture, SourceObject
 
 if TYPE_CHECKING:
@@ -82,7 +82,7 @@ class S3OutputBucket:
 
     @busy_is_unavailable
     def write(self, key: str, picture: Picture, label: Label, *, replaces: str | None) -> str:
-        """Raises: OutputChanged, ServiceUnavailable."""
+        """Raises: OutputChanged, WriteInDoubt, ServiceUnavailable."""
         request: PutObjectRequestTypeDef = {
             "Bucket": self.bucket,
             "Key": key,
@@ -99,22 +99,25 @@ class S3OutputBucket:
 
     @busy_is_unavailable
     def delete(self, key: str, *, replaces: str) -> None:
-        """Raises: OutputChanged, ServiceUnavailable."""
+        """Raises: OutputChanged, WriteInDoubt, ServiceUnavailable."""
         with self._conditional(key):
             self.client.delete_object(Bucket=self.bucket, Key=key, IfMatch=replaces)
 
     @contextmanager
     def _conditional(self, key: str) -> Iterator[None]:
-        """Something else is there (412), or nothing (404), or is being written at this moment (409)."""
+        """Tell a refusal, which is final, from a request that may yet take effect."""
         try:
             yield
         except ClientError as error:
+            status = error.response["ResponseMetadata"]["HTTPStatusCode"]
             if error.response["Error"]["Code"] in {"PreconditionFailed", "NoSuchKey"}:
                 msg = f"{self.bucket}/{key}: another version than expected is there"
                 raise OutputChanged(msg) from error
-            if error.response["ResponseMetadata"]["HTTPStatusCode"] == 409:  # by more than one code
-                raise ServiceUnavailable(str(error)) from error
+            if status == 409 or (status >= 500 and status != 503):  # 503: S3 has not even begun
+                raise WriteInDoubt(str(error)) from error
             raise
+        except (HTTPClientError, IncompleteReadError) as error:  # sent, and no answer
+            raise WriteInDoubt(str(error)) from error
 
 
 def _is_missing(error: ClientError) -> bool:

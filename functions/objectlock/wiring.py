@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from functools import cache
+from typing import Final
 
 import boto3
 from botocore.config import Config
@@ -15,13 +16,15 @@ from objectlock.s3 import S3OutputBucket, S3SourceBucket
 from objectlock.work import Worker
 
 # Two tries end well inside every Lambda's time limit, so that a stuck connection is an error that names it.
-_CLIENT = Config(connect_timeout=2, read_timeout=5, retries={"mode": "standard", "total_max_attempts": 2})
+_DYNAMODB: Final = Config(connect_timeout=2, read_timeout=5, retries={"mode": "standard", "total_max_attempts": 2})
+# A second try would hide that the first one may still take effect. The state machine tries again, when it cannot.
+_S3: Final = Config(connect_timeout=2, read_timeout=5, retries={"total_max_attempts": 1})
 
 
 @cache
 def source_bucket() -> S3SourceBucket:
     """The input bucket; events name it."""
-    return S3SourceBucket(boto3.client("s3", config=_CLIENT))
+    return S3SourceBucket(boto3.client("s3", config=_S3))
 
 
 @cache
@@ -34,7 +37,7 @@ def output_bucket() -> S3OutputBucket:
 def lock_protocol() -> LockProtocol:
     """The lock in LOCK_TABLE on objects of INPUT_BUCKET, with LEASE_SECONDS and LOCK_WAIT_SECONDS."""
     return LockProtocol(
-        store=DynamoDBLockStore(boto3.client("dynamodb", config=_CLIENT), os.environ["LOCK_TABLE"]),
+        store=DynamoDBLockStore(boto3.client("dynamodb", config=_DYNAMODB), os.environ["LOCK_TABLE"]),
         source=source_bucket(),
         input_bucket=os.environ["INPUT_BUCKET"],
         lease_ms=int(os.environ["LEASE_SECONDS"]) * 1000,

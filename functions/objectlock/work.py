@@ -7,7 +7,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
 from objectlock.attempts import Attempt
-from objectlock.errors import OutputChanged, ServiceUnavailable, SourceRejected, WriteInDoubt
+from objectlock.errors import InputChanged, OutputChanged, ServiceUnavailable, SourceRejected, WriteInDoubt
 from objectlock.events import ObjectEvent
 from objectlock.lock import Applied
 from objectlock.ports import Label, OutputBucket, Picture, SourceBucket
@@ -38,12 +38,13 @@ class Worker:
             yield attempt
         except WriteInDoubt:
             raise
-        except Exception as error:
+        except OutputChanged:
             with suppress(ServiceUnavailable):  # the error that came first is the one to report
-                if isinstance(error, OutputChanged):
-                    self.lock.note_output(attempt, self.output.look(event.key))
-                else:
-                    self.lock.end_work(attempt)
+                self.lock.note_output(attempt, self.output.look(event.key))
+            raise
+        except Exception:
+            with suppress(ServiceUnavailable):
+                self.lock.end_work(attempt)
             raise
 
     def convert(self, event: ObjectEvent, attempt: Attempt, to_grayscale: Callable[[bytes], Picture]) -> Applied:
@@ -67,35 +68,27 @@ class Worker:
             msg = f"{event.object_id}: {error}"
             raise SourceRejected(msg) from None
         label = Label(found.tag, attempt.newest.value, attempt.token)
-        with _doubted():
-            etag = self.output.write(event.key, gray, label, replaces=attempt.output_etag)
+        etag = self.output.write(event.key, gray, label, replaces=attempt.output_etag)
         return Applied(found.tag, etag, attempt.token, attempt.newest)
 
     def remove(self, event: ObjectEvent, attempt: Attempt) -> Applied:
         """Remove the counterpart of an input that does not exist.
 
         Raises:
+            InputChanged: it does exist.
             OutputChanged: nothing was removed.
             WriteInDoubt: it may have been, or may yet be.
         """
-        # The input was seen absent before the attempt began: newer events on record since are not covered by that.
-        return self._remove(event, attempt, Applied(ABSENT, None, attempt.token, event.sequencer))
+        if self.source.tag(event.bucket, event.key) is not None:
+            msg = f"{event.object_id}: the input that was gone is there again"
+            raise InputChanged(msg)
+        return self._remove(event, attempt, Applied(ABSENT, None, attempt.token, attempt.newest))
 
     def _remove(self, event: ObjectEvent, attempt: Attempt, applied: Applied) -> Applied:
         """Leave no output, also none that the record does not know of."""
         if attempt.output_etag is not None:
-            with _doubted():
-                self.output.delete(event.key, replaces=attempt.output_etag)
+            self.output.delete(event.key, replaces=attempt.output_etag)
         elif self.output.look(event.key) is not None:
             msg = f"{event.object_id}: there is an output that the lock record does not know of"
             raise OutputChanged(msg)
         return applied
-
-
-@contextmanager
-def _doubted() -> Iterator[None]:
-    """A write without an answer: S3 may carry it out when another attempt has looked and seen nothing of it."""
-    try:
-        yield
-    except ServiceUnavailable as error:
-        raise WriteInDoubt(str(error)) from error

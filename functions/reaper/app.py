@@ -17,11 +17,11 @@ logger = Logger(use_rfc3339=True)  # Lambda reads the level only beside such a t
 def handler(payload: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     """Answer with the object and what became of its lock; no object where the execution had no S3 event."""
     ended = EndedExecution.parse(payload)
-    if ended.object_id is None:
-        logger.info("an execution without an S3 event has locked nothing", extra={"status": ended.status})
-        return {"object_id": None, "lock": GaveUp.HELD_NOTHING.value}
-    answer = {"object_id": ended.object_id, "lock": lock_protocol().give_up(ended.object_id, ended.arn).value}
-    logger.info("reaped", extra={"status": ended.status, **answer})
-    if answer["lock"] == GaveUp.FREED.value:
+    came_of_it = GaveUp.HELD_NOTHING  # without an S3 event there is nothing to lock
+    if ended.object_id is not None:
+        came_of_it = lock_protocol().give_up(ended.object_id, ended.arn)
+    if came_of_it is GaveUp.FREED:
         count("Reaped")
+    answer = {"object_id": ended.object_id, "lock": came_of_it.value}
+    logger.info("reaped", extra={"status": ended.status, **answer})
     return answer

@@ -87,8 +87,9 @@ def moto_aws(session: boto3.Session) -> Iterator[Aws]:
 
 @pytest.fixture(scope="package")
 def emulator_aws(session: boto3.Session) -> Iterator[Aws]:
-    """A process of its own, for as long as these tests need it."""
-    with emulator.running(paths.LOCAL / "contract") as running, aws_at(running.endpoint_url, session) as aws:
+    """A process of its own, for as long as these tests need it; one for each process that tests."""
+    directory = paths.LOCAL / f"contract-{os.environ.get('PYTEST_XDIST_WORKER', 'alone')}"
+    with emulator.running(directory) as running, aws_at(running.endpoint_url, session) as aws:
         yield aws
 
 

@@ -4,16 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 import boto3
 import pytest
-from botocore.exceptions import ClientError
+from botocore.exceptions import (
+    ClientError,
+    ConnectionClosedError,
+    ConnectTimeoutError,
+    EndpointConnectionError,
+    ReadTimeoutError,
+)
 from botocore.stub import Stubber
 
+from objectlock import wiring
 from objectlock.conditions import Absent
 from objectlock.dynamodb import DynamoDBLockStore
-from objectlock.errors import ServiceUnavailable
+from objectlock.errors import ServiceUnavailable, WriteInDoubt
 from objectlock.ports import Label, Picture
 from objectlock.record import OBJECT_ID, Transition
 from objectlock.s3 import S3OutputBucket, S3SourceBucket
@@ -80,9 +87,53 @@ def test_another_request_at_the_same_moment_may_be_our_own_and_leaves_in_doubt_w
     """S3 User Guide, "Conditional write behavior". A first try whose answer was lost may be what it meets."""
     with (
         s3_answering(session, operation, code, 409) as client,
-        pytest.raises(ServiceUnavailable, match=code),
+        pytest.raises(WriteInDoubt, match=code),
     ):
         call(client)
+
+
+@pytest.mark.parametrize("status", [500, 502, 504])
+@pytest.mark.parametrize(("operation", "call"), WRITE_CALLS.items())
+def test_a_write_that_failed_inside_s3_is_in_doubt(
+    session: boto3.Session, operation: str, call: Callable[[S3Client], object], status: int
+) -> None:
+    with s3_answering(session, operation, "InternalError", status) as client, pytest.raises(WriteInDoubt):
+        call(client)
+
+
+@pytest.mark.parametrize(
+    ("error", "expected"),
+    [
+        (ReadTimeoutError(endpoint_url="s3"), WriteInDoubt),
+        (ConnectionClosedError(endpoint_url="s3"), WriteInDoubt),
+        (ConnectTimeoutError(endpoint_url="s3"), ServiceUnavailable),
+        (EndpointConnectionError(endpoint_url="s3"), ServiceUnavailable),
+    ],
+    ids=lambda each: getattr(each, "__name__", type(each).__name__),
+)
+@pytest.mark.parametrize("call", WRITE_CALLS.values(), ids=WRITE_CALLS)
+def test_a_write_that_was_sent_and_has_no_answer_is_in_doubt_and_is_not_sent_again(
+    session: boto3.Session,
+    monkeypatch: pytest.MonkeyPatch,
+    call: Callable[[S3Client], object],
+    error: Exception,
+    expected: type[Exception],
+) -> None:
+    """A second try that succeeds would hide that the first one may come later, and over whatever is there by then."""
+    sent = []
+
+    def fail(**_: object) -> NoReturn:
+        sent.append(error)
+        raise error
+
+    monkeypatch.setattr(boto3, "client", session.client)
+    wiring.source_bucket.cache_clear()
+    client = wiring.source_bucket().client
+    wiring.source_bucket.cache_clear()
+    client.meta.events.register("before-send.s3", fail)
+    with pytest.raises(expected):
+        call(client)
+    assert sent == [error]
 
 
 def test_a_busy_table_is_unavailable(session: boto3.Session) -> None:

@@ -251,7 +251,14 @@ MAY = {
         WRITE_OUTPUT,
         REMOVE_OUTPUT,
     },
-    "DeleteOutputFunction": {UPDATE_RECORD, CONDITION_ON_OUTPUT, TELL_MISSING_OUTPUT, REMOVE_OUTPUT},
+    "DeleteOutputFunction": {
+        UPDATE_RECORD,
+        READ_INPUT,
+        TELL_MISSING_INPUT,
+        CONDITION_ON_OUTPUT,
+        TELL_MISSING_OUTPUT,
+        REMOVE_OUTPUT,
+    },
     "ReleaseLockFunction": {UPDATE_RECORD},
     "ReaperFunction": {UPDATE_RECORD},
 }
@@ -451,6 +458,7 @@ ANSWERS: dict[type[Exception], tuple[set[str], set[str]]] = {
     errors.AttemptInFlight: (set(WORKERS), set()),
     errors.WriteInDoubt: (set(WORKERS), set()),
     errors.LeaseLost: (set(), {*WORKERS, "ReleaseLock"}),
+    errors.InputChanged: (set(), {"DeleteOutput"}),
     errors.OutputChanged: (set(), set(WORKERS)),
     # For good: the execution fails under that name.
     errors.InvalidEvent: (set(), set()),

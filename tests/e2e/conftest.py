@@ -140,7 +140,7 @@ class World:
 
         def lines() -> list[str]:
             found = [line for line in self.log("ReaperLogGroup") if line.get("message") == "reaped"]
-            return [str(line["lock"]) for line in found if line["object_id"] == self.object_id(key)]
+            return [str(line["lock"]) for line in found if line.get("object_id") == self.object_id(key)]
 
         wait_until(lambda: bool(lines()), f"the reaper has looked at {key}")
         return lines()[0]

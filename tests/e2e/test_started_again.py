@@ -51,7 +51,10 @@ def test_an_older_event_does_the_work_of_a_newer_one_that_failed(world: World, g
 
 @pytest.mark.parametrize("state", ["ConvertToGrayscale", "ReleaseLock"])
 def test_an_execution_that_resumes_in_the_middle_finds_its_lock_gone_and_looks_again(world: World, state: str) -> None:
-    """The emulator has no RedriveExecution: the shipped machine starts in the middle instead."""
+    """The emulator has no RedriveExecution: the shipped machine starts in the middle instead, under another ARN.
+
+    tests/workflow resumes executions under their own.
+    """
     key = f"again/resumed-in-{state}"
     older = world.put(key, OLD)
     world.put(key, NEW)
@@ -73,8 +76,10 @@ def resuming(world: World, state: str) -> Iterator[str]:
     created = states.create_state_machine(
         name=f"resuming-{uuid4().hex}", definition=json.dumps(definition), roleArn=shipped["roleArn"]
     )
-    yield created["stateMachineArn"]
-    states.delete_state_machine(stateMachineArn=created["stateMachineArn"])
+    try:
+        yield created["stateMachineArn"]
+    finally:
+        states.delete_state_machine(stateMachineArn=created["stateMachineArn"])
 
 
 def resume(world: World, machine: str, state_input: dict[str, Any]) -> Execution:

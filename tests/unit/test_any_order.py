@@ -20,6 +20,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from objectlock.conditions import Item
 from objectlock.errors import (
     AttemptInFlight,
+    InputChanged,
     LeaseLost,
     LockWaitTimeout,
     OutputChanged,
@@ -86,6 +87,7 @@ class Killed(BaseException):
 
 EXPECTED = (
     AttemptInFlight,
+    InputChanged,
     Killed,
     LeaseLost,
     LockWaitTimeout,
@@ -152,7 +154,7 @@ class Invocation:
                 raise ServiceUnavailable(name)
             case Fate.ANSWER_IS_LOST:
                 make()
-                raise ServiceUnavailable(name)
+                raise WriteInDoubt(name) if name in {"write", "delete"} else ServiceUnavailable(name)
             case Fate.KILLED:
                 raise Killed(name)
 
@@ -281,7 +283,7 @@ class Execution:
                 self._go_on_with(invocation.answer)
             case AttemptInFlight() | ServiceUnavailable() | WriteInDoubt() | Killed():
                 pass  # and try again
-            case LeaseLost() | OutputChanged():
+            case LeaseLost() | InputChanged() | OutputChanged():
                 self.step, self.has_to_look_again = Step.ACQUIRE, True
             case SourceRejected():
                 self.step, self.rejected = Step.GIVE_UP, True

@@ -20,6 +20,7 @@ import pytest
 
 from objectlock.errors import (
     AttemptInFlight,
+    InputChanged,
     LeaseLost,
     OutputChanged,
     ServiceUnavailable,
@@ -74,7 +75,8 @@ class Step(StrEnum):
     GIVE_UP = "ReleaseLockAfterFailure"
 
 
-ENDS = (AttemptInFlight, LeaseLost, OutputChanged, ServiceUnavailable, SourceRejected, WriteInDoubt)
+WRITES = {"write", "delete"}
+ENDS = (AttemptInFlight, InputChanged, LeaseLost, OutputChanged, ServiceUnavailable, SourceRejected, WriteInDoubt)
 NEXT = {Work.GRAYSCALE: Step.CONVERT, Work.DELETE: Step.REMOVE, Work.HELD: Step.ACQUIRE}
 
 
@@ -96,7 +98,7 @@ class Execution(NamedTuple):
         match self.step, answer:
             case _, AttemptInFlight() | ServiceUnavailable() | WriteInDoubt():
                 return heard  # and try again
-            case ((Step.CONVERT | Step.REMOVE | Step.RELEASE), LeaseLost() | OutputChanged()):
+            case ((Step.CONVERT | Step.REMOVE | Step.RELEASE), LeaseLost() | InputChanged() | OutputChanged()):
                 return Execution(self.owner, self.event, forced=True)
             case Step.CONVERT, SourceRejected():
                 return Execution(self.owner, self.event, Step.GIVE_UP, rejected=True)
@@ -289,8 +291,9 @@ class World:
         promise(invocation.token < 10, "attempts have an end")
         self.doing, call = invocation, self.stand(invocation)[1]
         assert isinstance(call, Call)
-        heard, token = ("error", ServiceUnavailable), invocation.token
-        if mishap != "errors":
+        is_in_doubt = call.method in WRITES and mishap != "errors"
+        heard, token = ("error", WriteInDoubt if is_in_doubt else ServiceUnavailable), invocation.token
+        if mishap not in {"errors", "doubts"}:
             state, made = self.make(state, call, invocation)
             heard = heard if mishap else made
             if made[0] == "outcome" and made[1][0]:
@@ -406,9 +409,9 @@ class World:
         if left.kills:
             yield "kills", f"{words} killed before", state.swap(each, alone)
             yield "kills", f"{words} killed after", self.go_on(state, began)[0].swap(each, alone)
-        if left.doubts and str(self.stand(began)[1]) in {"write", "delete"}:
+        if left.doubts and str(self.stand(began)[1]) in WRITES:
             sent = state.swap(None, began._replace(is_doubt=True))
-            yield "doubts", f"{words}, in doubt", self.call(sent, each, began, "errors")[1]
+            yield "doubts", f"{words}, in doubt", self.call(sent, each, began, "doubts")[1]
         for mishap in ("errors", "losses"):
             if getattr(left, mishap):
                 yield mishap, *self.call(state, each, began, mishap)

@@ -9,19 +9,21 @@ from collections.abc import Callable, Iterator
 from io import BytesIO, StringIO
 from pathlib import Path
 from types import ModuleType
-from typing import Any, Protocol
+from typing import Any, NoReturn, Protocol
 
 import pytest
 from PIL import Image
 
 from objectlock.errors import (
     AttemptInFlight,
+    InputChanged,
     InvalidEvent,
     LeaseLost,
     LockWaitTimeout,
     OutputChanged,
     ServiceUnavailable,
     SourceRejected,
+    WriteInDoubt,
 )
 from objectlock.ports import Label, Picture
 from objectlock.protocol import LockProtocol
@@ -470,6 +472,34 @@ def test_a_changed_output_is_counted(invoke: Invoke, output: InMemoryOutput, cou
     assert counted() == {"OutputChanged": 1}
 
 
+def test_an_input_that_is_there_again_is_counted(invoke: Invoke, source: InMemorySource, counted: Counted) -> None:
+    invoke("acquire_lock", event("deleted"))
+    source.put(BUCKET, KEY, png((200, 0, 0)))
+    counted()
+    with pytest.raises(InputChanged):
+        invoke("delete_output", event("deleted"))
+    assert counted() == {"InputChanged": 1}
+
+
+def test_a_write_in_doubt_is_counted(
+    invoke: Invoke,
+    source: InMemorySource,
+    output: InMemoryOutput,
+    counted: Counted,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def say_nothing(*_: object, **__: object) -> NoReturn:
+        raise WriteInDoubt("read timed out")
+
+    source.put(BUCKET, KEY, png((200, 0, 0)))
+    invoke("acquire_lock", event())
+    monkeypatch.setattr(output, "write", say_nothing)
+    counted()
+    with pytest.raises(WriteInDoubt):
+        invoke("grayscale", event())
+    assert counted() == {"WriteInDoubt": 1}
+
+
 def test_a_rejected_input_is_counted_once(invoke: Invoke, source: InMemorySource, counted: Counted) -> None:
     """Not again by the release that follows it."""
     source.put(BUCKET, KEY, b"text")
@@ -586,7 +616,7 @@ def test_every_line_names_its_execution(invoke: Invoke, reap: Reap, log: Log, so
         "gave up",
         "failed",
         "reaped",
-        "an execution without an S3 event has locked nothing",
+        "reaped",
     ]
 
 

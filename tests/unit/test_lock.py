@@ -150,6 +150,7 @@ def test_a_waiting_event_is_put_on_record_and_the_lock_left_alone() -> None:
 def test_registering_never_lowers_the_newest() -> None:
     before = held_by("other", newest_sequencer="06")
     assert applied_to(before, register(claim("me", "05"))) == Outcome(accepted=False, item=before)
+    assert is_registered(claim("me", "05"), before)  # so that nobody tries
 
 
 # --- release -----------------------------------------------------------------------------------------------

@@ -7,6 +7,7 @@ from objectlock.attempts import Attempt, OutputObject
 from objectlock.conditions import Item
 from objectlock.errors import (
     AttemptInFlight,
+    InputChanged,
     LeaseLost,
     OutputChanged,
     ServiceUnavailable,
@@ -70,7 +71,7 @@ class FlakyOutput(InMemoryOutput):
 
     def _check(self, key: str, replaces: str | None) -> None:
         if self.is_silent:
-            raise ServiceUnavailable("read timed out")
+            raise WriteInDoubt("read timed out")
         found = InMemoryOutput.look(self, key)
         if (found and found.etag) != replaces:
             raise OutputChanged(key)
@@ -215,14 +216,22 @@ def test_removing_what_is_not_there_is_a_success(world: World) -> None:
     assert world.remove(deleted("01")) == Applied(ABSENT, None, 1, deleted("01").sequencer)
 
 
-def test_a_removal_covers_its_own_event_only(removing: World) -> None:
-    """The input was seen absent before that: an upload on record since then must not pass for done."""
-    removing.source.put(BUCKET, KEY, b"two")
-    removing.lock.acquire(created("06"), "newer")
+def test_a_removal_covers_every_event_on_record_when_it_began(removing: World) -> None:
+    """It looks at the input after that, so what waits has nothing left to do."""
+    removing.lock.acquire(deleted("06"), "newer")
     removing.lock.release("me", removing.remove(deleted("05")))
-    assert removing.record[APPLIED_SEQUENCER] == "05"
-    removing.keep_in_step(created("06"), "newer")
-    assert removing.body == b"gray two"
+    assert removing.lock.acquire(deleted("06"), "newer").work is Work.STALE
+
+
+def test_an_input_that_is_there_again_is_not_taken_for_gone(removing: World) -> None:
+    """A removal may be tried again minutes after AcquireLock has looked, and whoever waited may have given up."""
+    removing.source.put(BUCKET, KEY, b"two")
+    before = removing.record[OUTPUT_ETAG]
+    with pytest.raises(InputChanged, match=f"^{ID}: the input that was gone is there again$"):
+        removing.remove(deleted("05"))
+    assert removing.body == b"gray one"
+    assert removing.record[OUTPUT_ETAG] == before
+    assert WORKER_UNTIL not in removing.record
 
 
 # --- rejected ----------------------------------------------------------------------------------------------

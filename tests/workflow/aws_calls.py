@@ -71,7 +71,7 @@ class AwsCalls:
         self.broken_hooks: list[Exception] = []
         self._before: defaultdict[tuple[str, str], list[Hook]] = defaultdict(list)
         self._after: defaultdict[tuple[str, str], list[Hook]] = defaultdict(list)
-        self._refusals: Counter[tuple[str, str]] = Counter()
+        self._refusals: defaultdict[tuple[str, str], list[tuple[str, int]]] = defaultdict(list)
 
     # --- what a test asks for ------------------------------------------------------------------------------
 
@@ -91,9 +91,9 @@ class AwsCalls:
 
         self.after(function, operation, kill)
 
-    def refuse(self, function: str, operation: str) -> None:
-        """Let AWS be too busy for the function's next call of that operation; boto3 has tried again by then."""
-        self._refusals[function, operation] += 1
+    def refuse(self, function: str, operation: str, *, code: str = "SlowDown", status: int = 503) -> None:
+        """Let AWS answer the function's next call of that operation with an error; boto3 has tried again by then."""
+        self._refusals[function, operation].append((code, status))
 
     def counts(self, *functions: str) -> dict[str, int]:
         """How often each operation was called, by these functions or by all."""
@@ -130,9 +130,9 @@ class AwsCalls:
         call = self._function.get(), model.name
         self._run(self._before[call])
         if self._refusals[call]:
-            self._refusals[call] -= 1
-            busy = {"Error": {"Code": "SlowDown"}, "ResponseMetadata": {"HTTPStatusCode": 503}}
-            raise ClientError(cast("Any", busy), model.name)
+            code, status = self._refusals[call].pop(0)
+            refusal = {"Error": {"Code": code}, "ResponseMetadata": {"HTTPStatusCode": status}}
+            raise ClientError(cast("Any", refusal), model.name)
 
     def _on_answer(self, model: Any, http_response: Any, context: Mapping[str, Any], **_: object) -> None:
         call = AwsCall(self._function.get(), model.name, context["parameters"], http_response.status_code)

@@ -39,7 +39,7 @@ def test_an_upload_costs_four_transitions_three_writes_and_three_requests(stack:
         assert stack.aws.counts() == {"UpdateItem": 3, "HeadObject": 1, "GetObject": 1, "PutObject": 1}
 
 
-def test_a_deletion_costs_four_transitions_three_writes_and_two_requests(stack: Stack) -> None:
+def test_a_deletion_costs_four_transitions_three_writes_and_three_requests(stack: Stack) -> None:
     stack.upload(RED)
     stack.run(created(FIRST))
     stack.delete_input()
@@ -49,9 +49,9 @@ def test_a_deletion_costs_four_transitions_three_writes_and_two_requests(stack: 
 
     assert execution.states == REMOVED
     assert stack.aws.counts(ACQUIRE) == {"UpdateItem": 1, "HeadObject": 1}
-    assert stack.aws.counts(DELETE) == {"UpdateItem": 1, "DeleteObject": 1}
+    assert stack.aws.counts(DELETE) == {"UpdateItem": 1, "HeadObject": 1, "DeleteObject": 1}
     assert stack.aws.counts(RELEASE) == {"UpdateItem": 1}
-    assert stack.aws.counts() == {"UpdateItem": 3, "HeadObject": 1, "DeleteObject": 1}
+    assert stack.aws.counts() == {"UpdateItem": 3, "HeadObject": 2, "DeleteObject": 1}
 
 
 def test_a_stale_event_costs_three_transitions_one_write_that_is_refused_and_one_request(stack: Stack) -> None:

@@ -100,7 +100,7 @@ def test_a_write_without_an_answer_is_waited_for(
     """S3 may carry it out late, and the next attempt must not have looked by then."""
     red_was_converted(stack, event)
     began = stack.clock.epoch_ms
-    stack.aws.refuse(worker, operation)
+    stack.aws.refuse(worker, operation, code="InternalError", status=500)
 
     execution = stack.run(event(SECOND))
 
