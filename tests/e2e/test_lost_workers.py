@@ -93,6 +93,29 @@ def test_a_removal_that_comes_late_does_not_remove_a_newer_output(world: World, 
     assert_shows(world.output(key), gray(NEW))
 
 
+def test_an_upload_that_takes_effect_late_leaves_no_output_behind(world: World, gateway: Gateway) -> None:
+    """Its worker has given up, and the object is deleted; had the next attempt begun at once, it would find nothing."""
+    key = "lost/late-effect"
+    follower = Follower(world.stack)
+    with gateway.breakpoint(world.writes(key, token=1)) as on_its_way:
+        world.start_put(key, OLD)
+        on_its_way.wait()
+        world.stack.s3.delete_object(Bucket=world.stack.input_bucket, Key=key)
+        wait_until(lambda: bool(world.attempts(key)), "the worker has given up")
+        worker_until = world.time(key, "worker_until")
+        on_its_way.let_go()
+    assert world.output(key) is not None, "the upload has not taken effect"
+
+    def both_ended() -> bool:
+        follower.poll()
+        return [each.outcome.is_final for each in follower.executions.values()] == [True, True]
+
+    wait_until(both_ended, "both executions have ended")
+    assert world.output(key) is None
+    assert world.attempts(key)[1].began > worker_until
+    assert world.is_free(key)
+
+
 def test_a_late_release_does_not_free_the_next_owners_lock(world: World, gateway: Gateway) -> None:
     key = "lost/late-release"
     follower = Follower(world.stack)
