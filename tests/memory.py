@@ -88,6 +88,10 @@ class InMemoryOutput:
         found = self.objects.get(key)
         return None if found is None else OutputObject(found.etag, found.label.token)
 
+    def shows(self, key: str, source: str, etag: str) -> bool:
+        found = self.objects.get(key)
+        return found is not None and (found.label.source, found.etag) == (source, etag)
+
     def write(self, key: str, picture: Picture, label: Label, *, replaces: str | None) -> str:
         self._check(key, replaces)
         self.objects[key] = StoredObject(picture, label)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from objectlock.clauses import attempt_is, lease_is_live, no_attempt_in_flight, owner_is
 from objectlock.conditions import AllOf, Item, Value
 from objectlock.record import (
+    APPLIED_SOURCE,
     CLOCK_MARGIN_MS,
     FENCING_TOKEN,
     LEASE_EXPIRES_AT,
@@ -38,6 +39,7 @@ class Attempt:
         token: fencing token; no other attempt at this object has it, and later ones have higher ones.
         newest: the newest event on record as the attempt began; what is read after that shows its effect.
         output_etag: the output that this attempt is to replace; None where there is none.
+        source: tag of the input that it was made from, or "absent"; None where nothing was applied yet.
     """
 
     object_id: str
@@ -45,13 +47,14 @@ class Attempt:
     token: int
     newest: Sequencer
     output_etag: str | None
+    source: str | None
 
     @classmethod
     def begun(cls, owner: str, sequencer: Sequencer, item: Item) -> Attempt:
         """Read it off the item that `begin_work` has left. Where no event is on record, ours is the newest."""
         newest = Sequencer(sequencer.object_id, str(item.get(NEWEST_SEQUENCER, sequencer.value)))
-        etag = item.get(OUTPUT_ETAG)
-        return cls(sequencer.object_id, owner, int(item[FENCING_TOKEN]), newest, None if etag is None else str(etag))
+        etag, source = (None if each is None else str(each) for each in map(item.get, (OUTPUT_ETAG, APPLIED_SOURCE)))
+        return cls(sequencer.object_id, owner, int(item[FENCING_TOKEN]), newest, etag, source)
 
 
 def begin_work(object_id: str, owner: str, *, now: int, milliseconds_left: int) -> Transition:

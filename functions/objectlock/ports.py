@@ -71,6 +71,10 @@ class OutputBucket(Protocol):
         """The object as it is now; None where there is none."""
         ...
 
+    def shows(self, key: str, source: str, etag: str) -> bool:
+        """Whether the object has this ETag, and was made from the input with that tag."""
+        ...
+
     def write(self, key: str, picture: Picture, label: Label, *, replaces: str | None) -> str:
         """Store the object and return its ETag, without quotes.
 

@@ -70,15 +70,18 @@ class S3OutputBucket:
     @busy_is_unavailable
     def look(self, key: str) -> OutputObject | None:
         """Raises: ServiceUnavailable."""
-        try:
-            found = self.client.head_object(Bucket=self.bucket, Key=key)
-        except ClientError as error:
-            if _is_missing(error):
-                return None
-            raise
+        found = self._head(key)
+        if found is None:
+            return None
         token = found["Metadata"].get(TOKEN, "")
         is_ours = token.isdecimal() and len(token) <= _LONGEST_TOKEN
         return OutputObject(_etag(found), int(token) if is_ours else 0)
+
+    @busy_is_unavailable
+    def shows(self, key: str, source: str, etag: str) -> bool:
+        """Raises: ServiceUnavailable."""
+        found = self._head(key)
+        return found is not None and (found["Metadata"].get(SOURCE_TAG), _etag(found)) == (source, etag)
 
     @busy_is_unavailable
     def write(self, key: str, picture: Picture, label: Label, *, replaces: str | None) -> str:
@@ -102,6 +105,14 @@ class S3OutputBucket:
         """Raises: OutputChanged, WriteInDoubt, ServiceUnavailable."""
         with self._conditional(key):
             self.client.delete_object(Bucket=self.bucket, Key=key, IfMatch=replaces)
+
+    def _head(self, key: str) -> HeadObjectOutputTypeDef | None:
+        try:
+            return self.client.head_object(Bucket=self.bucket, Key=key)
+        except ClientError as error:
+            if _is_missing(error):
+                return None
+            raise
 
     @contextmanager
     def _conditional(self, key: str) -> Iterator[None]:

@@ -51,7 +51,7 @@ def event(object_id: str, sequencer: str) -> Sequencer:
 
 
 def attempt(object_id: str, token: int) -> Attempt:
-    return Attempt(object_id, "me", token, event(object_id, "01"), output_etag=None)
+    return Attempt(object_id, "me", token, event(object_id, "01"), output_etag=None, source=None)
 
 
 def applied(object_id: str, source: str, output_etag: str | None, *, token: int = 1) -> Applied:

@@ -250,3 +250,12 @@ def test_of_many_removals_at_once_exactly_one_succeeds(atomic_output: S3OutputBu
 
     assert sum(at_once(delete)) == 1
     assert atomic_output.look(KEY) is None
+
+
+def test_an_output_shows_the_input_that_it_was_made_from_under_its_etag_alone(output: Output) -> None:
+    etag = output.bucket.write(KEY, ONE, LABEL, replaces=None)
+    assert output.bucket.shows(KEY, LABEL.source, etag)
+    assert not output.bucket.shows(KEY, LATER.source, etag)
+    assert not output.bucket.shows(KEY, LABEL.source, "another-etag")
+    output.bucket.delete(KEY, replaces=etag)
+    assert not output.bucket.shows(KEY, LABEL.source, etag)

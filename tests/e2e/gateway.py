@@ -106,6 +106,13 @@ class Gateway:
     def url(self) -> str:
         return f"http://127.0.0.1:{self._server.server_port}"
 
+    def watch(self, wanted: Callable[[Call], bool]) -> list[Call]:
+        """The calls that are `wanted`, as they come; they pass."""
+        watched = Breakpoint(wanted)
+        watched.open.set()
+        self._breakpoints.append(watched)
+        return watched.held
+
     @contextmanager
     def refusing(self, wanted: Callable[[Call], bool]) -> Iterator[None]:
         """Answer the calls that are `wanted` as AWS does where a permission is missing."""

@@ -6,7 +6,7 @@ from objectlock.record import FENCING_TOKEN, LEASE_EXPIRES_AT, OUTPUT_ETAG, WORK
 from tests.unit.records import ID, NOW, TOKEN, applied_to, at_work, free, held_by, seq, without
 
 LEFT = 20_000
-MINE = Attempt(ID, "me", TOKEN, seq("05"), "etag-before")
+MINE = Attempt(ID, "me", TOKEN, seq("05"), "etag-before", "tag-before")
 
 
 def begin(owner: str = "me") -> Transition:
@@ -72,13 +72,14 @@ def test_an_attempt_does_not_begin(item: Item, is_early: bool) -> None:
 
 
 def test_an_attempt_knows_what_it_is_to_replace_and_what_it_will_have_seen() -> None:
-    item = applied_to(held_by("me", newest_sequencer="09", output_etag="b", fencing_token=TOKEN), begin()).item
-    assert Attempt.begun("me", seq("05"), item) == Attempt(ID, "me", TOKEN + 1, seq("09"), "b")
+    before = held_by("me", newest_sequencer="09", output_etag="b", applied_source="a", fencing_token=TOKEN)
+    item = applied_to(before, begin()).item
+    assert Attempt.begun("me", seq("05"), item) == Attempt(ID, "me", TOKEN + 1, seq("09"), "b", "a")
 
 
 def test_an_attempt_at_an_object_without_output_replaces_nothing() -> None:
     item = applied_to(held_by("me", newest_sequencer="09"), begin()).item
-    assert Attempt.begun("me", seq("05"), item) == Attempt(ID, "me", 1, seq("09"), None)
+    assert Attempt.begun("me", seq("05"), item) == Attempt(ID, "me", 1, seq("09"), None, None)
 
 
 def test_an_attempt_with_no_event_on_record_will_have_seen_its_own() -> None:

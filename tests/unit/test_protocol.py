@@ -343,7 +343,7 @@ def test_the_lease_outlasts_the_attempt(lock: LockProtocol, store: InterruptedSt
     lock.acquire(created("05"), "me")
     clock.advance(seconds=LEASE_SECONDS)
     attempt = lock.begin_work(EVENT, "me", LEFT_MS)
-    assert attempt == Attempt(ID, "me", 1, created("05").sequencer, None)
+    assert attempt == Attempt(ID, "me", 1, created("05").sequencer, None, None)
     assert record(store)[WORKER_UNTIL] == clock.now + 25_000
     clock.advance(seconds=30)
     assert lock.acquire(created("06"), "other").work is Work.HELD

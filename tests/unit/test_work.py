@@ -234,6 +234,44 @@ def test_an_input_that_is_there_again_is_not_taken_for_gone(removing: World) -> 
     assert WORKER_UNTIL not in removing.record
 
 
+@pytest.fixture
+def seen(replacing: World) -> World:
+    """The first upload's execution has seen the second one already; that one's, event 05, has the lock."""
+    replacing.lock.release("me", replacing.convert(created("05")))
+    replacing.lock.acquire(created("07"), "next")
+    return replacing
+
+
+def test_what_the_output_shows_already_is_not_converted_again(seen: World) -> None:
+    before = dict(seen.output.objects)
+
+    def fail(_body: bytes) -> Picture:
+        pytest.fail("converted again")
+
+    applied = seen.convert(created("07"), "next", fail)
+    assert seen.output.objects == before
+    assert (applied.source, applied.output_etag) == (seen.record[APPLIED_SOURCE], before[KEY].etag)
+    seen.lock.release("next", applied)
+    assert seen.record[APPLIED_SEQUENCER] == "07"
+
+
+def test_an_output_that_was_removed_since_is_made_again(seen: World) -> None:
+    """Its uploader may upload the photo once more to get it back."""
+    seen.output.objects.clear()
+    with pytest.raises(OutputChanged):
+        seen.convert(created("07"), "next")
+    seen.convert(created("07"), "next")
+    assert seen.body == b"gray two"
+
+
+def test_an_output_that_was_replaced_since_is_made_again(seen: World) -> None:
+    seen.by_hand()
+    with pytest.raises(OutputChanged):
+        seen.convert(created("07"), "next")
+    seen.convert(created("07"), "next")
+    assert seen.body == b"gray two"
+
+
 # --- rejected ----------------------------------------------------------------------------------------------
 
 
@@ -504,5 +542,6 @@ def test_only_a_changed_output_is_looked_at(replacing: World) -> None:
 
 def test_the_attempt_lasts_as_long_as_lambda_lets_it(replacing: World) -> None:
     with replacing.worker.attempt(created("05"), "me", 7_000) as attempt:
-        assert attempt == Attempt(ID, "me", 2, created("05").sequencer, replacing.output.objects[KEY].etag)
+        etag, source = replacing.output.objects[KEY].etag, str(replacing.record[APPLIED_SOURCE])
+        assert attempt == Attempt(ID, "me", 2, created("05").sequencer, etag, source)
         assert replacing.record[WORKER_UNTIL] == replacing.clock.now + 7_000 + 5_000
