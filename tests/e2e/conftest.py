@@ -211,6 +211,23 @@ def the_one_that_ends(follower: Follower) -> Execution:
     return execution
 
 
+def both_end(follower: Follower) -> None:
+    """Wait for the end of two executions, which must be all that are followed."""
+
+    def ended() -> bool:
+        follower.poll()
+        return [each.outcome.is_final for each in follower.executions.values()] == [True, True]
+
+    wait_until(ended, "both executions have ended")
+
+
+def stop(world: World, follower: Follower) -> None:
+    """Stop the one execution that is followed."""
+    follower.poll()
+    (execution,) = follower.executions
+    world.stack.stepfunctions.stop_execution(executionArn=execution, cause="a test")
+
+
 def wait_until(done: Callable[[], bool], what: str, seconds: float = DEADLINE_SECONDS) -> None:
     deadline = time.monotonic() + seconds
     while not done():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from lockstep.executions import Follower, Outcome
-from tests.e2e.conftest import World, gray, sample, wait_until
+from tests.e2e.conftest import World, both_end, gray, sample
 from tests.e2e.test_output_follows_input import assert_shows
 from tests.e2e.withheld import deliver, start, withheld
 
@@ -50,11 +50,7 @@ def test_the_same_event_twice_at_once_is_applied_once(world: World) -> None:
     start(world, event)
     start(world, event)
 
-    def both_ended() -> bool:
-        follower.poll()
-        return sum(each.outcome.is_final for each in follower.executions.values()) == 2
-
-    wait_until(both_ended, "both executions have ended")
+    both_end(follower)
     outcomes = {each.outcome for each in follower.executions.values()}
     assert outcomes == {Outcome.CONVERTED, Outcome.STALE}
     assert len(world.attempts(key)) == 1

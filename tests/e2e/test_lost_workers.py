@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from lockstep.executions import Follower, Outcome
-from tests.e2e.conftest import HAPPY_PATH, World, gray, sample, the_one_that_ends, wait_until
+from tests.e2e.conftest import HAPPY_PATH, World, both_end, gray, sample, stop, the_one_that_ends, wait_until
 from tests.e2e.gateway import Call, Gateway
 from tests.e2e.test_output_follows_input import assert_shows
 
@@ -35,9 +35,7 @@ def test_a_worker_that_believes_in_a_lost_lease_cannot_overwrite_a_newer_output(
     with gateway.breakpoint(world.writes(key, token=1)) as about_to_write:
         world.start_put(key, OLD)
         about_to_write.wait()
-        follower.poll()
-        (older,) = follower.executions
-        world.stack.stepfunctions.stop_execution(executionArn=older)
+        stop(world, follower)
         world.end_lease_now(key)
 
         newer = world.put(key, NEW)
@@ -83,9 +81,7 @@ def test_a_removal_that_comes_late_does_not_remove_a_newer_output(world: World, 
     with gateway.breakpoint(removes) as about_to_remove:
         world.stack.s3.delete_object(Bucket=world.stack.input_bucket, Key=key)
         about_to_remove.wait()
-        follower.poll()
-        (older,) = follower.executions
-        world.stack.stepfunctions.stop_execution(executionArn=older)
+        stop(world, follower)
         world.end_lease_now(key)
         assert world.put(key, NEW).outcome is Outcome.CONVERTED
         about_to_remove.let_go()
@@ -106,11 +102,7 @@ def test_an_upload_that_takes_effect_late_leaves_no_output_behind(world: World, 
         on_its_way.let_go()
     assert world.output(key) is not None, "the upload has not taken effect"
 
-    def both_ended() -> bool:
-        follower.poll()
-        return [each.outcome.is_final for each in follower.executions.values()] == [True, True]
-
-    wait_until(both_ended, "both executions have ended")
+    both_end(follower)
     assert world.output(key) is None
     assert world.attempts(key)[1].began > worker_until
     assert world.is_free(key)
@@ -133,11 +125,7 @@ def test_a_late_release_does_not_free_the_next_owners_lock(world: World, gateway
         assert (world.record(key) or {})["owner"] == next_owner
         next_one_at_work.let_go()
 
-    def both_ended() -> bool:
-        follower.poll()
-        return [each.outcome.is_final for each in follower.executions.values()] == [True, True]
-
-    wait_until(both_ended, "both executions have ended")
+    both_end(follower)
     assert {each.outcome for each in follower.executions.values()} == {Outcome.CONVERTED}
     assert_shows(world.output(key), gray(NEW))
     assert world.is_free(key)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from lockstep.executions import Follower, Outcome
-from tests.e2e.conftest import HAPPY_PATH, World, gray, sample, the_one_that_ends, wait_until
+from tests.e2e.conftest import HAPPY_PATH, World, gray, sample, stop, the_one_that_ends, wait_until
 from tests.e2e.gateway import Gateway
 from tests.e2e.test_lock_held_by_hand import hold, let_go
 from tests.e2e.test_output_follows_input import assert_shows
@@ -93,10 +93,3 @@ def test_stopped_between_worker_and_release_the_next_event_gets_through(world: W
     assert newer.states[-6:] == ("RouteWork", "ConvertToGrayscale", *HAPPY_PATH)
     assert_shows(world.output(key), gray(NEW))
     assert world.is_free(key)
-
-
-def stop(world: World, follower: Follower) -> None:
-    """Stop the one execution that is followed."""
-    follower.poll()
-    (execution,) = follower.executions
-    world.stack.stepfunctions.stop_execution(executionArn=execution, cause="a test")
