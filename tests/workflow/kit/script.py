@@ -1,0 +1,37 @@
+"""The functions of one case: each attempt at a state gets the answer that the case has for it."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter, defaultdict, deque
+from collections.abc import Callable
+from typing import Any, Final
+
+from .cases import Answer, Case, Raises
+
+UNSCRIPTED: Final = "Unscripted"
+
+
+class Script:
+    """Answers calls as a case says.
+
+    Attributes:
+        calls: how often each function was called.
+        given: what was asked, in order: the state that asked, and the payload.
+    """
+
+    def __init__(self, case: Case, current_state: Callable[[], str]) -> None:
+        self.calls: Counter[str] = Counter()
+        self.given: list[tuple[str, Any]] = []
+        self._current_state = current_state
+        self._left: defaultdict[str, deque[Answer]] = defaultdict(deque)
+        for step in case.steps:
+            self._left[step.state] += step.answers
+
+    def __call__(self, function: str, payload: bytes) -> Answer:
+        """A function's name does not say which state calls it, so the engine is asked."""
+        state = self._current_state()
+        self.calls[function] += 1
+        self.given.append((state, json.loads(payload)))
+        left = self._left[state]
+        return left.popleft() if left else Raises(UNSCRIPTED, f"{state} calls {function} more often than the case says")
