@@ -20,7 +20,7 @@ OFFLINE := AWS_DEFAULT_REGION=us-east-1 SAM_CLI_TELEMETRY=0
 
 .PHONY: help
 help: ## this list
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
 
 # --- use -------------------------------------------------------------------------------------------------
 
@@ -49,13 +49,30 @@ deploy: build $(VENV) ## deploy to your AWS account; asks for what it needs to k
 # --- work on it ------------------------------------------------------------------------------------------
 
 .PHONY: test
-test: check setup ## everything: static gates, unit, contract, workflow, build, end to end
-	$(BIN)/pytest $(SIDE_BY_SIDE) tests/unit tests/contract tests/workflow tests/deployment
+test: check setup ## everything: static gates, unit, contract, workflow on every engine, build, end to end
+	$(BIN)/pytest $(SIDE_BY_SIDE) --edges-fail-under 100 --edges-report build/workflow \
+	  tests/unit tests/contract tests/workflow tests/deployment
+	$(MAKE) test-engines
+	$(MAKE) mutate-asl
 	$(BIN)/pytest tests/e2e
 
 .PHONY: test-fast
 test-fast: $(VENV) $(EMULATOR) ## the quick part: unit, contract, workflow
 	$(BIN)/pytest $(SIDE_BY_SIDE) tests/unit tests/contract tests/workflow
+
+.PHONY: test-engines
+test-engines: $(VENV) $(EMULATOR) $(NODE) ## the state machine's cases on the other engines than moto
+	$(BIN)/pytest $(SIDE_BY_SIDE) --engine ministack --engine stepfunctions-local \
+	  --engine endpoint --engine test-state --sfn-endpoint emulator \
+	  tests/workflow/test_cases.py tests/workflow/test_recorded_on_aws.py tests/engines
+
+.PHONY: mutate-asl
+mutate-asl: $(VENV) ## change one thing in the state machine after the other: a case has to notice each
+	@$(BIN)/python -m tests.workflow.mutate_asl
+
+.PHONY: mock-file
+mock-file: $(VENV) ## the cases for AWS Step Functions Local: build/workflow/sfn-mock-file.json
+	@$(BIN)/python -m tests.workflow.mock_file
 
 .PHONY: check
 check: $(VENV) $(SAM) $(NODE) ## the static gates

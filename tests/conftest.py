@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from typing import Final
 
-for name in [each for each in os.environ if each.startswith("AWS_")]:
-    del os.environ[name]
+pytest_plugins = ["tests.workflow.kit.plugin"]
+
+USERS_OWN: Final = {name: os.environ.pop(name) for name in [each for each in os.environ if each.startswith("AWS_")]}

@@ -11,10 +11,10 @@ from typing import Any, Final
 from tests.workflow.kit.cases import (
     NO_ANSWER,
     THROTTLED,
-    Answer,
     Case,
     Failed,
     Failure,
+    Matches,
     Raises,
     Refused,
     Returns,
@@ -22,7 +22,7 @@ from tests.workflow.kit.cases import (
     Succeeded,
     task,
 )
-from tests.workflow.stack import FIRST, RELEASE, created, deleted
+from tests.workflow.stack import FIRST, INPUT, KEY, RELEASE, created, deleted
 
 UPLOAD: Final = created(FIRST)
 DELETION: Final = deleted(FIRST)
@@ -30,17 +30,21 @@ DELETION: Final = deleted(FIRST)
 # --- what the functions answer -----------------------------------------------------------------------------
 
 
-def _look(work: str, reason: str, *, source: str | None = None, wait_seconds: int | None = None) -> Returns:
+def _look(work: str, reason: str, *, source: str | None = None, waited_ms: int = 0) -> Returns:
     """AcquireLock's answer."""
     since = 1_800_000_000_000 if work == "HELD" else None
-    return Returns(
-        {"work": work, "reason": reason, "source": source, "waiting_since": since, "wait_seconds": wait_seconds}
-    )
+    lock = {"work": work, "reason": reason, "source": source, "waiting_since": since, "wait_seconds": 5}
+    return Returns({**lock, "waited_ms": waited_ms})
+
+
+def _kept(look: Returns) -> dict[str, Any]:
+    """What the state machine keeps of AcquireLock's answer."""
+    return {name: value for name, value in look.payload.items() if name != "waited_ms"}
 
 
 PRESENT: Final = _look("GRAYSCALE", "the lock is ours", source="ff00@1")
 ABSENT: Final = _look("DELETE", "the lock is ours", source="absent")
-HELD: Final = _look("HELD", "another execution holds the lock", wait_seconds=5)
+HELD: Final = _look("HELD", "another execution holds the lock", waited_ms=1000)
 STALE: Final = _look("STALE", "a newer event has been applied")
 SUPERSEDED: Final = _look("SUPERSEDED", "a newer event is on record")
 FOLDER: Final = _look("FOLDER", "a folder has no counterpart")
@@ -67,28 +71,44 @@ UNKNOWN: Final = Refused("Unknown")
 IN_FLIGHT: Final = Raises("AttemptInFlight", "an earlier attempt may still be at work")
 IN_DOUBT: Final = Raises("WriteInDoubt", "S3 gave no answer to a write")
 
-# --- the states --------------------------------------------------------------------------------------------
+# --- the states, and what each task is called with ---------------------------------------------------------
 
-acquire = task("AcquireLock")
+OWNER: Final = Matches(r"arn:aws:states:[\w-]+:\d+:execution:[\w-]+:[\w-]+")
+
+
+def _given(**state: Any) -> dict[str, Any]:
+    """Every task is told who asks, and what has happened so far: the event, and what the tasks before have said."""
+    return {"owner": OWNER, "state": {"detail": {"bucket": {"name": INPUT}, "object": {"key": KEY}}, **state}}
+
+
+acquire = task("AcquireLock", _given())
 route = Step("RouteWork")
 wait = Step("WaitForLock")
-convert = task("ConvertToGrayscale")
-remove = task("DeleteOutput")
-release = task("ReleaseLock")
-release_after_failure = task("ReleaseLockAfterFailure")
+convert = task("ConvertToGrayscale", _given(lock=_kept(PRESENT)))
+remove = task("DeleteOutput", _given(lock=_kept(ABSENT)))
+release = task("ReleaseLock", _given(applied=CONVERTED.payload))
+release_removal = task("ReleaseLock", _given(applied=REMOVED.payload))
+release_after_failure = task("ReleaseLockAfterFailure", _given())
 skipped = Step("Skipped")
 failed = Step("Failed")
+STEPS: Final = {
+    "AcquireLock": acquire,
+    "ConvertToGrayscale": convert,
+    "DeleteOutput": remove,
+    "ReleaseLock": release,
+    "ReleaseLockAfterFailure": release_after_failure,
+}
 
 TAKES: Final = (acquire(PRESENT), route)
 CONVERTS: Final = (*TAKES, convert(CONVERTED), release(RELEASED))
-REMOVES: Final = (acquire(ABSENT), route, remove(REMOVED), release(RELEASED))
+REMOVES: Final = (acquire(ABSENT), route, remove(REMOVED), release_removal(RELEASED))
 WAITS: Final = (acquire(HELD), route, wait)
 
 # The usual way to each task, and on from there.
 WAYS: Final[Mapping[str, tuple[Sequence[Step], Returns, Sequence[Step]]]] = {
     "AcquireLock": ((), PRESENT, (route, convert(CONVERTED), release(RELEASED))),
     "ConvertToGrayscale": (TAKES, CONVERTED, (release(RELEASED),)),
-    "DeleteOutput": (REMOVES[:2], REMOVED, (release(RELEASED),)),
+    "DeleteOutput": (REMOVES[:2], REMOVED, (release_removal(RELEASED),)),
     "ReleaseLock": (CONVERTS[:3], RELEASED, ()),
 }
 WORKERS: Final = ("ConvertToGrayscale", "DeleteOutput")
@@ -100,11 +120,12 @@ def _message(failure: Failure) -> str:
     return failure.message if isinstance(failure, Raises) else failure.cause or "no cause was given"
 
 
-def _gives_up(failure: Failure) -> tuple[Step, Step]:
+def _gives_up(failure: Failure, state: Mapping[str, Any] | None = None) -> tuple[Step, Step]:
     """The way out after a failure: the lock is freed, and the function says in plain words what went wrong."""
     error = failure.error.removeprefix("States.")
     plain = Returns({"error": error, "cause": _message(failure)})
-    return release_after_failure(plain, given={"caught": {"Error": failure.error}}), failed
+    given = _given() if state is None else {"owner": OWNER, "state": state}
+    return release_after_failure(plain, given=given, more={"caught": {"Error": failure.error}}), failed
 
 
 def _ends_with(failure: Failure) -> Failed:
@@ -131,7 +152,7 @@ def _ways_through() -> Iterator[Case]:
     yield _case("an upload that is gone by now removes the output", REMOVES, Succeeded())
     yield _case("a deletion of what is back by now converts it", CONVERTS, Succeeded(), event=DELETION)
     for name, look in {"stale": STALE, "superseded": SUPERSEDED, "folder's": FOLDER}.items():
-        said = Succeeded({"lock": look.payload})
+        said = Succeeded({"lock": _kept(look)})
         yield _case(
             f"a {name} event is skipped, and nothing is released", (acquire(look), route, skipped), said, releases=0
         )
@@ -141,7 +162,7 @@ def _ways_through() -> Iterator[Case]:
     yield _case(
         "one that is superseded while it waits is skipped",
         (*WAITS, acquire(SUPERSEDED), route, skipped),
-        Succeeded({"lock": {"work": "SUPERSEDED", "wait_seconds": None}}),
+        Succeeded({"lock": {"work": "SUPERSEDED", "waiting_since": None}}),
         releases=0,
     )
 
@@ -157,10 +178,10 @@ def _second_looks() -> Iterator[Case]:
         before, _, _ = WAYS[state]
         for error in errors:
             failure = Raises(error, "look again")
-            again = acquire(PRESENT, given={"state": {"look_again": {"Error": error}}})
+            again = acquire(PRESENT, more={"state": {"look_again": {"Error": error}}})
             yield _case(
                 f"{state}: {error} looks again",
-                (*before, task(state)(failure), again, *CONVERTS[1:]),
+                (*before, STEPS[state](failure), again, *CONVERTS[1:]),
                 Succeeded({"look_again": {"Error": error}, "released": {"object": "photos-in/cat.png"}}),
                 releases=2 if state == "ReleaseLock" else 1,
             )
@@ -179,14 +200,14 @@ def _failures() -> Iterator[Case]:
     for state, (before, _, _) in WAYS.items():
         yield _case(
             f"{state}: an error that nobody knows is not retried, and frees the lock",
-            (*before, task(state)(BROKEN), *_gives_up(BROKEN)),
+            (*before, STEPS[state](BROKEN), *_gives_up(BROKEN)),
             _ends_with(BROKEN),
             releases=2 if state == "ReleaseLock" else 1,
         )
     invalid = Raises("InvalidEvent", "detail.object.key is missing")
     yield _case(
         "an event that is none fails",
-        (acquire(invalid), *_gives_up(invalid)),
+        (acquire(invalid, given={"owner": OWNER, "state": {"no": "event"}}), *_gives_up(invalid, {"no": "event"})),
         _ends_with(invalid),
         event={"no": "event"},
     )
@@ -209,68 +230,47 @@ def _failures() -> Iterator[Case]:
     )
 
 
-def _retries() -> Iterator[Case]:
-    """Every name that a task tries again by, once."""
-    for state, (before, answer, after) in _ways_with_release_after_failure().items():
-        again: dict[str, tuple[Failure, float]] = {name: (failure, 1) for name, failure in TRANSIENT.items()}
-        again |= {"Lambda.TooManyRequestsException": (THROTTLED, 1), "Lambda.Unknown": (UNKNOWN, 1)}
-        if state in WORKERS:
-            again |= {"AttemptInFlight": (IN_FLIGHT, 3), "WriteInDoubt": (IN_DOUBT, 1)}
-        for name, (failure, pause) in again.items():
-            yield _case(
-                f"{state}: {name} is tried again",
-                (*before, task(state)(failure, answer), *after),
-                _ends_with(BROKEN) if after[-1:] == (failed,) else Succeeded(),
-                releases=2 if state.startswith("ReleaseLock") else 1,
-                pauses=[pause],
-            )
-
-
-def _ways_with_release_after_failure() -> dict[str, tuple[Sequence[Step], Returns, Sequence[Step]]]:
-    plain = Returns({"error": BROKEN.error, "cause": BROKEN.message})
-    return {**WAYS, "ReleaseLockAfterFailure": ((*TAKES, convert(BROKEN)), plain, (failed,))}
-
-
-# Seconds between the attempts of each retrier until it gives up, jitter at its longest.
+# Seconds before each attempt of the retriers until they give up, jitter at its longest.
 _SLOWLY: Final[list[float]] = [1, 1.5, 2.25, 3.375, 5.0625, 7.59375]
 _DOUBLING: Final[list[float]] = [1, 2, 4, 8, 10, 10, 10]
 
 
-def _pauses(state: str) -> dict[str, tuple[Failure, list[float]]]:
-    longest_last = [11.390625, 17.0859375, 25.62890625, *[30] * 11] if state == "AcquireLock" else [10] * 6
-    pauses: dict[str, tuple[Failure, list[float]]] = {
-        "throttled": (THROTTLED, [*_SLOWLY, *longest_last]),
-        "out of memory or time": (UNKNOWN, [*_DOUBLING]),
-        "a busy service": (TRANSIENT["ServiceUnavailable"], _DOUBLING[: 3 if state in WORKERS else 5]),
+def _retried(state: str) -> dict[str, tuple[Failure, list[float]]]:
+    """What a task tries again after, by the state machine's name for it, and the pauses until it gives up."""
+    more_slowly = [11.390625, 17.0859375, 25.62890625, *[30] * 11] if state == "AcquireLock" else [10] * 6
+    retried: dict[str, tuple[Failure, list[float]]] = {
+        "Lambda.TooManyRequestsException": (THROTTLED, [*_SLOWLY, *more_slowly]),
+        "Lambda.Unknown": (UNKNOWN, _DOUBLING),
     }
+    transient = dict(TRANSIENT)
     if state in WORKERS:
-        pauses["an attempt in flight"] = (IN_FLIGHT, [3] * 90)
-    return pauses
+        retried["AttemptInFlight"] = (IN_FLIGHT, [3] * 90)
+        transient["WriteInDoubt"] = IN_DOUBT
+    for name, failure in transient.items():
+        retried[name] = failure, _DOUBLING[: 3 if state in WORKERS else 5]
+    return retried
 
 
-def _patience() -> Iterator[Case]:
-    """How long a task tries: with one success in the end, and with none."""
-    for state, (before, answer, after) in _ways_with_release_after_failure().items():
-        for what, (failure, pauses) in _pauses(state).items():
-            is_release = state.startswith("ReleaseLock")
-            failures: list[Answer] = [failure] * len(pauses)
+def _retries() -> Iterator[Case]:
+    plain = Returns({"error": BROKEN.error, "cause": BROKEN.message})
+    ways = {**WAYS, "ReleaseLockAfterFailure": ((*TAKES, convert(BROKEN)), plain, (failed,))}
+    for state, (before, answer, after) in ways.items():
+        is_last = state == "ReleaseLockAfterFailure"
+        is_release = state.startswith("ReleaseLock")
+        for name, (failure, pauses) in _retried(state).items():
             yield _case(
-                f"{state}: {what} for long is waited for",
-                (*before, task(state)(*failures, answer), *after),
-                _ends_with(BROKEN) if after[-1:] == (failed,) else Succeeded(),
-                releases=len(pauses) + 1 if is_release else 1,
-                pauses=pauses,
+                f"{state}: {name} is tried again",
+                (*before, STEPS[state](failure, answer), *after),
+                _ends_with(BROKEN) if is_last else Succeeded(),
+                releases=2 if is_release else 1,
+                pauses=pauses[:1],
             )
-            if state == "ReleaseLockAfterFailure":
-                way_out: Sequence[Step] = (failed,)
-                ends = Failed(BROKEN.error, BROKEN.cause)
-            else:
-                way_out, ends = _gives_up(failure), _ends_with(failure)
+            attempts = len(pauses) + 1
             yield _case(
-                f"{state}: {what} for good is given up",
-                (*before, task(state)(*failures, failure), *way_out),
-                ends,
-                releases=len(pauses) + 1 + (state == "ReleaseLock") if is_release else 1,
+                f"{state}: {name} is given up after {attempts} attempts",
+                (*before, STEPS[state](*[failure] * attempts), *((failed,) if is_last else _gives_up(failure))),
+                Failed(BROKEN.error, BROKEN.cause) if is_last else _ends_with(failure),
+                releases=attempts + (not is_last) if is_release else 1,
                 pauses=pauses,
             )
     yield _case(
@@ -287,4 +287,4 @@ def _patience() -> Iterator[Case]:
     )
 
 
-CASES: Final = [*_ways_through(), *_second_looks(), *_failures(), *_retries(), *_patience()]
+CASES: Final = [*_ways_through(), *_second_looks(), *_failures(), *_retries()]

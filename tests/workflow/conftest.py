@@ -1,10 +1,8 @@
 from __future__ import annotations
 
+import gc
 import os
-from collections.abc import Iterator
-from functools import cache
-from types import SimpleNamespace
-from typing import Any
+from collections.abc import Callable, Iterator
 from unittest import mock
 
 import boto3
@@ -12,35 +10,57 @@ import moto.s3.urls
 import pytest
 from moto import mock_aws
 from moto.s3.models import S3Backend
-from moto.stepfunctions.parser.asl.component.common.retry import jitter_strategy_decl, retrier_decl
-from moto.stepfunctions.parser.asl.component.state.wait.wait_function.wait_function import WaitFunction
-from moto.stepfunctions.parser.asl.parse.asl_parser import AmazonStateLanguageParser
 
 from objectlock import wiring
-from tests.workflow.lambda_endpoint import LambdaEndpoint, LambdaServer
-from tests.workflow.stack import ACCOUNT, INPUT, MACHINE_ARN, OUTPUT, REGION, TABLE, Clients, Clock, Stack
+from tests.conftest import USERS_OWN
+from tests.workflow.engines import Emulator, running_emulator
+from tests.workflow.engines import engine as engine_named
+from tests.workflow.kit.endpoint import InvokeEndpoint
+from tests.workflow.kit.engines.base import Engine
+from tests.workflow.kit.engines.patched_moto import fast_parsing, virtual_time
+from tests.workflow.kit.machine import Machine
+from tests.workflow.lambda_endpoint import LambdaEndpoint
+from tests.workflow.machine import shipped_machine, shipped_template
+from tests.workflow.stack import REGION, Clients, Clock, Deployment, Stack
 from tests.workflow.template import Template
-
-_shipped_parse = AmazonStateLanguageParser.parse
 
 
 @pytest.fixture(scope="session")
 def template() -> Template:
-    names = {
-        "InputBucket": INPUT,
-        "OutputBucket": OUTPUT,
-        "LockTable": TABLE,
-        "StateMachine": MACHINE_ARN,
-        "AWS::StackName": "lockstep",
-    }
-    return Template.read(names, region=REGION, account=ACCOUNT)
+    return shipped_template()
+
+
+@pytest.fixture(scope="session")
+def machine() -> Machine:
+    return shipped_machine()
+
+
+@pytest.fixture(scope="session")
+def emulator() -> Iterator[Emulator]:
+    with running_emulator() as emulator:
+        yield emulator
+
+
+@pytest.fixture(scope="module")
+def engine(request: pytest.FixtureRequest) -> Iterator[Engine]:
+    """The engine that runs the cases: each that `--engine` names, one after the other."""
+    with engine_named(
+        request.param,
+        endpoint=request.config.getoption("--sfn-endpoint"),
+        users_own=USERS_OWN,
+        emulator=lambda: request.getfixturevalue("emulator"),
+    ) as engine:
+        yield engine
 
 
 @pytest.fixture(scope="session")
 def clients() -> Clients:
     with pytest.MonkeyPatch.context() as monkeypatch:
         forget_users_settings(monkeypatch)
-        return Clients()
+        clients = Clients()
+    gc.collect()
+    gc.freeze()  # what moto and boto3 have loaded by now stays, and is too much to look through time and again
+    return clients
 
 
 def forget_users_settings(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -54,47 +74,57 @@ def forget_users_settings(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    """The engine and the lock share a clock that jumps; jitter is as long as it can be, not random.
-
-    A Wait or a Retry takes no time, but the lock sees it pass. `TimeoutSeconds` is real time.
-    """
+    """The engine and the lock share a clock that jumps: a Wait or a Retry takes no time, but the lock sees it pass."""
     clock = Clock()
-
-    def wait_interval(_self: WaitFunction, env: object, wait_seconds: int) -> None:  # noqa: ARG001  # moto's names
-        clock.wait(wait_seconds)
-
-    monkeypatch.setattr(WaitFunction, "_wait_interval", wait_interval)
-    monkeypatch.setattr(retrier_decl, "time", SimpleNamespace(sleep=clock.sleep))
-    monkeypatch.setattr(jitter_strategy_decl, "random", SimpleNamespace(uniform=lambda _shortest, longest: longest))
     monkeypatch.setattr(wiring, "time", clock)
     return clock
 
 
-@cache
-def parse_once(definition: str) -> Any:
-    """Reading the definition takes moto longer than running it, and what it makes of it keeps no state of a run."""
-    return _shipped_parse(definition)
+@pytest.fixture
+def withhold(clock: Clock) -> Iterator[Callable[[], None]]:
+    """Tell the engine that a call gets no answer."""
+    with virtual_time(clock) as withhold:
+        yield withhold
 
 
 @pytest.fixture(scope="session")
-def lambda_server() -> Iterator[LambdaServer]:
-    with LambdaServer() as server:
+def lambda_server() -> Iterator[InvokeEndpoint]:
+    with InvokeEndpoint() as server:
         yield server
 
 
 @pytest.fixture
 def lambdas(
-    template: Template, clients: Clients, lambda_server: LambdaServer, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[LambdaEndpoint]:
+    template: Template,
+    clients: Clients,
+    lambda_server: InvokeEndpoint,
+    withhold: Callable[[], None],
+    monkeypatch: pytest.MonkeyPatch,
+) -> LambdaEndpoint:
     """The functions as Lambda would run them: the template's handlers, in the template's environment."""
     forget_users_settings(monkeypatch)
     for name, value in template.environment().items():
         monkeypatch.setenv(name, value)
     monkeypatch.setenv("AWS_ENDPOINT_URL_LAMBDA", lambda_server.url)
     clients.calls.begin_anew()
-    lambda_server.endpoint = LambdaEndpoint(lambda_server.url, template.functions(), clients.calls)
-    yield lambda_server.endpoint
-    lambda_server.endpoint.closing.set()
+    lambda_server.answer = LambdaEndpoint(template.functions(), clients.calls, withhold)
+    return lambda_server.answer
+
+
+@pytest.fixture(scope="module")
+def deployment(template: Template, clients: Clients, lambda_server: InvokeEndpoint) -> Iterator[Deployment]:
+    """moto, with the stack in it. Not for the session: the tests elsewhere start a moto of their own."""
+    with (
+        fast_parsing(),
+        mock.patch.object(S3Backend, "_url_module", moto.s3.urls),  # which it else reads from its file for each request
+        mock_aws(
+            config={
+                "stepfunctions": {"execute_state_machine": True},
+                "core": {"passthrough": {"urls": [lambda_server.url]}},
+            }
+        ),
+    ):
+        yield Deployment(template, clients)
 
 
 @pytest.fixture
@@ -103,21 +133,12 @@ def stack(
     lambdas: LambdaEndpoint,
     clock: Clock,
     clients: Clients,
-    monkeypatch: pytest.MonkeyPatch,
+    deployment: Deployment,
 ) -> Iterator[Stack]:
     """A new, empty stack."""
-    monkeypatch.setattr(AmazonStateLanguageParser, "parse", staticmethod(parse_once))
-    monkeypatch.setattr(S3Backend, "_url_module", moto.s3.urls)  # which it else reads from its file for each request
     forget_clients()
-    with (
-        mock_aws(
-            config={
-                "stepfunctions": {"execute_state_machine": True},
-                "core": {"passthrough": {"urls": [lambdas.url]}},
-            }
-        ),
-        mock.patch.object(boto3, "client", clients.shared),
-    ):
+    deployment.begin_anew()
+    with mock.patch.object(boto3, "client", clients.shared):
         stack = Stack(template, lambdas, clock, clients)
         yield stack
         stack.stop_all()

@@ -1,10 +1,4 @@
-"""AWS Lambda's Invoke API on loopback: the real handlers in this process, with the faults a test asks for.
-
-Answers have AWS's wire format (Lambda API reference, "Invoke"). An exception of the handler is HTTP 200 with
-`X-Amz-Function-Error`, and its class name is the error's name in the state machine. A fault of the service is an HTTP
-error named by `x-amzn-ErrorType`, and `Lambda.<name>` in the state machine, in moto as on AWS. moto differs where
-there is no answer at all: a broken connection is `States.Runtime` there, and `Lambda.SdkClientException` on AWS.
-"""
+"""A test's functions: the real handlers in this process, for Lambda's Invoke API, with the faults it asks for."""
 
 from __future__ import annotations
 
@@ -15,35 +9,13 @@ from collections import Counter, defaultdict, deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Event, Lock, Thread
-from typing import Any, Final, Self, cast
-from urllib.parse import unquote
+from threading import Lock, Thread
+from typing import Any, Final
 
 from tests.workflow.aws_calls import AwsCalls, Killed
+from tests.workflow.kit.cases import Answer, NeverAnswers, Raises, Refused, Returns
+from tests.workflow.kit.endpoint import UNKNOWN_FUNCTION
 from tests.workflow.template import Handler
-
-
-@dataclass(frozen=True, slots=True)
-class ServiceFault:
-    """Lambda itself answers with an error."""
-
-    code: str
-    status: int
-    message: str = "the service says no"
-
-
-@dataclass(frozen=True, slots=True)
-class RuntimeFault:
-    """The function's process ended in a way that no handler can report; Lambda reports it."""
-
-    error_type: str
-    message: str
-
-
-@dataclass(frozen=True, slots=True)
-class NoAnswer:
-    """The request is taken and never answered."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,14 +23,12 @@ class Unheard:
     """An answer after the execution was stopped: the engine only has to be able to read it."""
 
 
-THROTTLED: Final = ServiceFault("TooManyRequestsException", 429, "Rate Exceeded.")
-SERVICE_EXCEPTION: Final = ServiceFault("ServiceException", 500)
-TIMED_OUT: Final = RuntimeFault("Sandbox.Timedout", "RequestId: 1 Error: Task timed out after 20.00 seconds")
-KILLED: Final = RuntimeFault("Runtime.ExitError", "RequestId: 1 Error: Runtime exited with error: signal: killed")
-NO_ANSWER: Final = NoAnswer()
+SERVICE_EXCEPTION: Final = Refused("ServiceException")
+TIMED_OUT: Final = Raises("Sandbox.Timedout", "RequestId: 1 Error: Task timed out after 20.00 seconds")
+KILLED: Final = Raises("Runtime.ExitError", "RequestId: 1 Error: Runtime exited with error: signal: killed")
 UNHEARD: Final = Unheard()
 
-Fault = ServiceFault | RuntimeFault | NoAnswer | Unheard | Exception
+Fault = Refused | Raises | NeverAnswers | Unheard | Exception
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,24 +80,24 @@ class _Script:
 
 
 class LambdaEndpoint:
-    """The functions, by name, as one test sees them.
+    """The functions, by name, as one test sees them. An `InvokeEndpoint` takes its answers from here.
 
     Attributes:
         calls: every call that has ended, in the order of their ends.
         counts: how often each function was called.
         broken_hooks: what the hooks of `before` have raised; the call then fails, and so should the test.
         going_on: handlers whose calls were answered before they had ended.
+        withhold: tells the engine that a call gets no answer.
     """
 
-    def __init__(self, url: str, functions: Mapping[str, Handler], aws: AwsCalls) -> None:
-        self.url = url
+    def __init__(self, functions: Mapping[str, Handler], aws: AwsCalls, withhold: Callable[[], None]) -> None:
         self.functions = functions
         self.aws = aws
         self.calls: list[Call] = []
         self.counts: Counter[str] = Counter()
         self.broken_hooks: list[Exception] = []
         self.going_on: list[Thread] = []
-        self.closing = Event()
+        self.withhold = withhold
         self._scripts: defaultdict[str, _Script] = defaultdict(_Script)
         self._lock = Lock()
 
@@ -160,6 +130,23 @@ class LambdaEndpoint:
         return self._scripts[function]
 
     # --- serving -------------------------------------------------------------------------------------------
+
+    def __call__(self, function: str, body: bytes) -> Answer:
+        """What Lambda answers to a call."""
+        if function not in self.functions:
+            return Refused(UNKNOWN_FUNCTION, 404, function)
+        match self.invoke(function, body):
+            case Unheard():
+                return Returns(dict.fromkeys(["source", "output_etag", "token", "sequencer", "released"]))
+            case NeverAnswers() as fault:
+                self.withhold()
+                return fault
+            case Refused() | Raises() as fault:
+                return fault
+            case Exception() as error:
+                return _report(error)
+            case answer:
+                return Returns(answer)
 
     def invoke(self, function: str, body: bytes) -> Any:
         """One call: what the handler answers, or a fault."""
@@ -199,88 +186,6 @@ class LambdaEndpoint:
             return error
 
 
-class LambdaServer(ThreadingHTTPServer):
-    """An HTTP address for all tests, one after the other. A context manager: it serves while it is open.
-
-    Attributes:
-        endpoint: what answers at this time.
-    """
-
-    daemon_threads = True
-    endpoint: LambdaEndpoint
-
-    def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), _Request)
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.server_port}"
-
-    def __enter__(self) -> Self:
-        Thread(target=self.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.shutdown()
-        self.server_close()
-
-
-class _Request(BaseHTTPRequestHandler):
-    """POST /2015-03-31/functions/{name or ARN}/invocations."""
-
-    protocol_version = "HTTP/1.1"  # one connection for many calls
-    wbufsize = -1  # headers and body in one packet
-    disable_nagle_algorithm = True
-
-    def do_POST(self) -> None:
-        endpoint = cast("LambdaServer", self.server).endpoint
-        body = self.rfile.read(int(self.headers["Content-Length"]))
-        name_or_arn = unquote(self.path.removeprefix("/2015-03-31/functions/").removesuffix("/invocations"))
-        function = name_or_arn.rpartition(":")[2]
-        if function not in endpoint.functions:
-            self._respond(404, {"message": name_or_arn}, {"x-amzn-ErrorType": "ResourceNotFoundException"})
-            return
-        match endpoint.invoke(function, body):
-            case NoAnswer():
-                endpoint.closing.wait()
-                self.close_connection = True
-            case Unheard():
-                self._respond(200, dict.fromkeys(["source", "output_etag", "token", "sequencer", "released"]), {})
-            case ServiceFault(code, status, message):
-                self._respond(status, {"message": message}, {"x-amzn-ErrorType": code})
-            case RuntimeFault(error_type, message):
-                self._respond_unhandled({"errorType": error_type, "errorMessage": message})
-            case Exception() as error:
-                self._respond_unhandled(_report(error))
-            case answer:
-                self._respond(200, answer, {})
-
-    def _respond_unhandled(self, report: Mapping[str, Any]) -> None:
-        self._respond(200, report, {"X-Amz-Function-Error": "Unhandled"})
-
-    def _respond(self, status: int, document: Any, headers: Mapping[str, str]) -> None:
-        body = json.dumps(document).encode()
-        usual = {
-            "Content-Type": "application/json",
-            "Content-Length": str(len(body)),
-            "x-amzn-RequestId": str(uuid.uuid4()),
-            "X-Amz-Executed-Version": "$LATEST",
-        }
-        self.send_response(status)
-        for name, value in (usual | dict(headers)).items():
-            self.send_header(name, value)
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002  # the base class's name
-        """Say nothing: `LambdaEndpoint.calls` has it."""
-
-
-def _report(error: Exception) -> dict[str, Any]:
+def _report(error: Exception) -> Raises:
     """What Lambda's Python runtime says of an exception (awslambdaric, `bootstrap.make_error`)."""
-    return {
-        "errorMessage": str(error),
-        "errorType": type(error).__name__,
-        "requestId": str(uuid.uuid4()),
-        "stackTrace": traceback.format_tb(error.__traceback__),
-    }
+    return Raises(type(error).__name__, str(error), traceback.format_tb(error.__traceback__))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import io
 import itertools
 import json
@@ -14,9 +15,14 @@ from threading import Lock
 from typing import TYPE_CHECKING, Any, Final
 
 import boto3
+import botocore.session
 import pytest
-from botocore.config import Config
+from botocore import UNSIGNED
+from moto.core.base_backend import BackendDict
+from moto.core.model_instances import reset_model_data
+from moto.dynamodb.models import dynamodb_backends
 from moto.events.models import EventPattern
+from moto.s3.models import s3_backends
 from moto.stepfunctions.parser.models import stepfunctions_parser_backends
 from PIL import Image
 
@@ -61,7 +67,7 @@ THIRD: Final = "0055AED6DCD90281E3"
 logger = logging.getLogger(__name__)
 
 DEADLINE_SECONDS: Final = 20.0
-POLL_SECONDS: Final = 0.005
+POLL_SECONDS: Final = 0.001
 
 Record = dict[str, str | int]
 Event = dict[str, Any]
@@ -174,6 +180,10 @@ class Clock:
         self.retries.append(seconds)
         self.pass_by(seconds)
 
+    def time_out(self, seconds: float) -> None:
+        """For the engine's TimeoutSeconds."""
+        self.pass_by(seconds)
+
 
 # --- what there is to look at ------------------------------------------------------------------------------
 
@@ -232,13 +242,14 @@ class Clients:
     """boto3 clients, each made once for all tests: making one takes longer than what a test does with it."""
 
     def __init__(self) -> None:
-        self._session: Any = boto3.Session("test", "test", region_name=REGION)
+        botocore_session: Any = botocore.session.get_session()
+        for service in ("dynamodb", "sfn", "lambda"):  # moto looks at no signature but S3's, and they take a while
+            botocore_session.register(f"choose-signer.{service}", lambda **_: UNSIGNED)
+        self._session: Any = boto3.Session("test", "test", region_name=REGION, botocore_session=botocore_session)
         self._shared: dict[tuple[str, str | None], Any] = {}
         self.calls = AwsCalls()
         self.s3: S3Client = self._session.client("s3")
         self.dynamodb: DynamoDBClient = self._session.client("dynamodb")
-        # moto does not know the newer endpoints that have the account in their names.
-        self.streams: Any = self._session.client("dynamodbstreams", config=Config(account_id_endpoint_mode="disabled"))
         self.states: SFNClient = self._session.client("stepfunctions")
 
     def shared(self, service_name: str, **options: Any) -> Any:
@@ -251,23 +262,19 @@ class Clients:
         return self._shared[key]
 
 
-class Stack:
-    """Buckets, lock table and state machine in moto, as the template describes them, empty at first."""
+class Deployment:
+    """Buckets, lock table and state machine in moto, as the template describes them, made once for many tests.
 
-    def __init__(self, template: Template, lambdas: LambdaEndpoint, clock: Clock, clients: Clients) -> None:
-        self.lambdas = lambdas
-        self.aws = lambdas.aws
-        self.clock = clock
-        self._template = template
-        self._names = (f"execution-{number}" for number in itertools.count(1))
-        self._s3, self._dynamodb = clients.s3, clients.dynamodb
-        self._streams, self._states = clients.streams, clients.states
+    moto takes far longer to make them than to copy what it holds once they are made.
+    """
+
+    def __init__(self, template: Template, clients: Clients) -> None:
         versioning = template.properties("InputBucket")["VersioningConfiguration"]
-        self._s3.create_bucket(Bucket=INPUT)
-        self._s3.put_bucket_versioning(Bucket=INPUT, VersioningConfiguration=versioning)
-        self._s3.create_bucket(Bucket=OUTPUT)
+        clients.s3.create_bucket(Bucket=INPUT)
+        clients.s3.put_bucket_versioning(Bucket=INPUT, VersioningConfiguration=versioning)
+        clients.s3.create_bucket(Bucket=OUTPUT)
         table = template.properties("LockTable")
-        self._dynamodb.create_table(
+        clients.dynamodb.create_table(
             TableName=TABLE,
             BillingMode=table["BillingMode"],
             AttributeDefinitions=table["AttributeDefinitions"],
@@ -277,12 +284,32 @@ class Stack:
                 "StreamViewType": table["StreamSpecification"]["StreamViewType"],
             },
         )
-        self._states.create_state_machine(
+        clients.states.create_state_machine(
             name="lockstep",
             type=template.properties("StateMachine")["Type"],
             definition=template.definition(),
             roleArn=f"arn:aws:iam::{ACCOUNT}:role/lockstep",
         )
+        self._made = [copy.deepcopy(vars(backend)) for backend in _backends()]
+
+    def begin_anew(self) -> None:
+        """For the next test: no service holds anything but these, and they are empty."""
+        BackendDict.reset()
+        reset_model_data()
+        for backend, made in zip(_backends(), self._made, strict=True):
+            vars(backend).update(copy.deepcopy(made))
+
+
+class Stack:
+    """The deployment as one test sees it."""
+
+    def __init__(self, template: Template, lambdas: LambdaEndpoint, clock: Clock, clients: Clients) -> None:
+        self.lambdas = lambdas
+        self.aws = lambdas.aws
+        self.clock = clock
+        self._template = template
+        self._names = (f"execution-{number}" for number in itertools.count(1))
+        self._s3, self._dynamodb, self._states = clients.s3, clients.dynamodb, clients.states
 
     # --- the input bucket ----------------------------------------------------------------------------------
 
@@ -363,13 +390,8 @@ class Stack:
 
         moto streams an item that UpdateItem creates twice, first with its key alone; DynamoDB does not.
         """
-        (stream,) = self._streams.list_streams(TableName=TABLE)["Streams"]
-        shards = self._streams.describe_stream(StreamArn=stream["StreamArn"])["StreamDescription"]["Shards"]
-        iterator = self._streams.get_shard_iterator(
-            StreamArn=stream["StreamArn"], ShardId=shards[0]["ShardId"], ShardIteratorType="TRIM_HORIZON"
-        )["ShardIterator"]
-        changes = self._streams.get_records(ShardIterator=iterator)["Records"]
-        images = [_plain(each["dynamodb"]["NewImage"]) for each in changes if "NewImage" in each["dynamodb"]]
+        changes = [each.to_json()["dynamodb"] for each in _table().stream_shard.items]  # cheap, unlike the API
+        images = [_plain(each["NewImage"]) for each in changes if "NewImage" in each]
         return [record for record in images if record != {"object_id": record["object_id"]}]
 
     def owners(self) -> list[str]:
@@ -450,9 +472,9 @@ class Stack:
 
     def stop_all(self) -> None:
         """End what a failed test has left running, so that it does not run on beside the next."""
-        running = self._states.list_executions(stateMachineArn=MACHINE_ARN, statusFilter="RUNNING")["executions"]
-        for each in running:
-            self._states.stop_execution(executionArn=each["executionArn"])
+        for each in _engine().describe_state_machine(MACHINE_ARN).executions:
+            if each.status == "RUNNING":
+                self._states.stop_execution(executionArn=each.execution_arn)
 
 
 def status_change(ended: Execution, *, first_input: str) -> Event:
@@ -472,6 +494,15 @@ def status_change(ended: Execution, *, first_input: str) -> Event:
 
 def _engine() -> Any:
     return stepfunctions_parser_backends[ACCOUNT][REGION]
+
+
+def _table() -> Any:
+    return dynamodb_backends[ACCOUNT][REGION].tables[TABLE]
+
+
+def _backends() -> list[Any]:
+    """Where moto holds the deployment."""
+    return [s3_backends[ACCOUNT]["aws"], dynamodb_backends[ACCOUNT][REGION], _engine()]
 
 
 def _ended(execution: str, history: list[Any]) -> Execution:

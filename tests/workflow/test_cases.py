@@ -1,32 +1,25 @@
-"""Every case of the table, on moto."""
+"""The state machine's specification holds, on every engine: `--engine`."""
 
 from __future__ import annotations
-
-from collections.abc import Iterator
 
 import pytest
 
 from tests.workflow.cases import CASES
 from tests.workflow.kit.cases import Case
 from tests.workflow.kit.checks import differences
-from tests.workflow.kit.engines.moto import MotoEngine
+from tests.workflow.kit.coverage import EdgeCoverage
+from tests.workflow.kit.engines.base import Engine
 from tests.workflow.kit.machine import Machine
-from tests.workflow.template import Template
-
-
-@pytest.fixture(scope="module")
-def engine() -> Iterator[MotoEngine]:
-    with MotoEngine() as engine:
-        yield engine
-
-
-@pytest.fixture(scope="session")
-def machine(template: Template) -> Machine:
-    return Machine(template.definition())
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)
-def test_an_execution_goes_as_the_case_says(engine: MotoEngine, machine: Machine, case: Case) -> None:
+def test_an_execution_goes_as_its_case_says(
+    engine: Engine, machine: Machine, edge_coverage: EdgeCoverage, case: Case
+) -> None:
+    if reason := engine.cannot(machine, case):
+        pytest.skip(reason)
+
     run = engine.run(machine, case)
 
+    edge_coverage.add(run)
     assert differences(machine, case, run, exact=engine.exact) == []

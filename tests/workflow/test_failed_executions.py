@@ -8,7 +8,8 @@ from collections.abc import Callable
 import pytest
 
 from objectlock.errors import ServiceUnavailable
-from tests.workflow.lambda_endpoint import KILLED, SERVICE_EXCEPTION, THROTTLED, TIMED_OUT, Fault, ServiceFault
+from tests.workflow.kit.cases import THROTTLED
+from tests.workflow.lambda_endpoint import KILLED, SERVICE_EXCEPTION, TIMED_OUT, Fault
 from tests.workflow.stack import (
     ACQUIRE,
     CONVERTED,
@@ -32,24 +33,9 @@ from tests.workflow.stack import (
 )
 
 BROKEN = RuntimeError("out of luck")
+LEASE_SECONDS = 30
 UNTOUCHED = {"object_id": lock_key(), "newest_sequencer": mark(FIRST)}  # free, and nothing applied
 ATTEMPTED = UNTOUCHED | {"fencing_token": 1}
-
-# What a call that may succeed later looks like to Step Functions, and the fault that makes it look so. On AWS the two
-# with "Client" in their names are not Lambda's: the engine's own client makes them when a connection breaks.
-MAY_PASS = {
-    "ServiceUnavailable": ServiceUnavailable("S3 is busy"),
-    "Lambda.ServiceException": SERVICE_EXCEPTION,
-    "Lambda.AWSLambdaException": ServiceFault("AWSLambdaException", 500),
-    "Lambda.SdkClientException": ServiceFault("SdkClientException", 500),
-    "Lambda.ClientExecutionTimeoutException": ServiceFault("ClientExecutionTimeoutException", 500),
-    "Sandbox.Timedout": TIMED_OUT,
-    "Runtime.ExitError": KILLED,
-}
-THROTTLES = {
-    "Lambda.TooManyRequestsException": THROTTLED,
-    "Lambda.Unknown": ServiceFault("Unknown", 500),  # some engines' word for it
-}
 
 
 # --- the work fails ----------------------------------------------------------------------------------------
@@ -194,36 +180,7 @@ def test_a_lock_that_cannot_be_freed_after_a_failure_still_ends_with_the_first_e
     assert "owner" not in stack.record()
 
 
-# --- what may pass is tried again --------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("fault", [*MAY_PASS.values(), *THROTTLES.values()], ids=[*MAY_PASS, *THROTTLES])
-def test_what_may_pass_is_tried_again_by_every_task(stack: Stack, fault: Fault) -> None:
-    stack.upload(RED)
-    for function in (ACQUIRE, GRAYSCALE, RELEASE):
-        stack.lambdas.fail(function, fault)
-
-    converted = stack.run(created(FIRST))
-
-    assert (converted.status, converted.states) == ("SUCCEEDED", CONVERTED)
-    assert stack.lambdas.counts == {ACQUIRE: 2, GRAYSCALE: 2, RELEASE: 2}
-
-    stack.delete_input()
-    stack.lambdas.fail(DELETE, fault)
-
-    removed = stack.run(deleted(SECOND))
-
-    assert (removed.status, removed.states) == ("SUCCEEDED", REMOVED)
-    assert stack.lambdas.counts[DELETE] == 2
-
-    stack.lambdas.counts.clear()
-    stack.lambdas.fail(ACQUIRE, BROKEN)
-    stack.lambdas.fail(RELEASE, fault)
-
-    failed = stack.run(created("FF"))
-
-    assert (failed.status, failed.error, failed.cause) == ("FAILED", "RuntimeError", "out of luck")
-    assert stack.lambdas.counts == {ACQUIRE: 1, RELEASE: 2}
+# --- what may pass is tried again, as the table of cases says ---------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -251,33 +208,12 @@ def test_what_does_not_pass_is_given_up_at_some_time_and_reported_by_its_name(
     assert stack.records() == ([] if function == ACQUIRE else [UNTOUCHED])
 
 
-@pytest.mark.parametrize(
-    ("function", "times", "longest", "path"),
-    [
-        (
-            ACQUIRE,
-            20,
-            [1, 1.5, 2.25, 3.375, 5.0625, 7.59375, 11.390625, 17.0859375, 25.62890625, *[30] * 11],
-            CONVERTED,
-        ),
-        (GRAYSCALE, 6, [1, 1.5, 2.25, 3.375, 5.0625, 7.59375], CONVERTED),
-        (GRAYSCALE, 12, [1, 1.5, 2.25, 3.375, 5.0625, 7.59375, *[10] * 6], (*CONVERTED[:3], *CONVERTED)),
-    ],
-)
-def test_a_throttled_function_is_called_again_ever_more_slowly(
-    stack: Stack, function: str, times: int, longest: list[float], path: tuple[str, ...]
-) -> None:
-    """A burst waits for the lock's function for minutes, as it holds nothing yet; for a worker not as long.
-
-    A worker that begins when the lease has ended meanwhile has to ask for the lock again.
-
-    With jitter at its longest; it is FULL, so that those throttled together do not come back together.
-    """
+def test_a_worker_that_is_throttled_for_longer_than_its_lease_asks_for_the_lock_again(stack: Stack) -> None:
     stack.upload(RED)
-    stack.lambdas.fail(function, THROTTLED, times=times)
+    stack.lambdas.fail(GRAYSCALE, THROTTLED, times=12)
 
     execution = stack.run(created(FIRST))
 
-    assert (execution.status, execution.states) == ("SUCCEEDED", path)
-    assert stack.clock.retries == longest
+    assert (execution.status, execution.states) == ("SUCCEEDED", (*CONVERTED[:3], *CONVERTED))
+    assert sum(stack.clock.retries) > LEASE_SECONDS
     assert stack.tokens() == [1]

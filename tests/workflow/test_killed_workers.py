@@ -131,7 +131,7 @@ def test_a_worker_that_is_always_killed_fails_by_what_killed_it(stack: Stack) ->
     execution = stack.run(created(FIRST))
 
     assert (execution.status, execution.states) == ("FAILED", (*CONVERTED[:3], *GAVE_UP))
-    assert execution.error == KILLED.error_type
+    assert execution.error == KILLED.error
 
 
 def test_a_first_worker_killed_before_it_wrote_is_followed_by_another_as_well(stack: Stack) -> None:

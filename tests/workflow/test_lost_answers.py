@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-from moto.stepfunctions.parser.asl.component.common.timeouts.timeout import TimeoutSeconds
 
-from tests.workflow.lambda_endpoint import KILLED, NO_ANSWER, SERVICE_EXCEPTION, TIMED_OUT, Fault
+from tests.workflow.kit.cases import NO_ANSWER
+from tests.workflow.lambda_endpoint import KILLED, SERVICE_EXCEPTION, TIMED_OUT, Fault
 from tests.workflow.stack import (
     ACQUIRE,
     CONVERTED,
@@ -139,12 +139,10 @@ def test_a_release_after_a_failure_whose_answer_is_lost_reports_the_failure_all_
     ids=[ACQUIRE, GRAYSCALE, RELEASE],
 )
 def test_an_answer_that_never_comes_is_a_timeout_and_is_tried_again(
-    stack: Stack, monkeypatch: pytest.MonkeyPatch, function: str, path: tuple[str, ...], counts: dict[str, int]
+    stack: Stack, function: str, path: tuple[str, ...], counts: dict[str, int]
 ) -> None:
-    monkeypatch.setattr(TimeoutSeconds, "_eval_seconds", lambda *_, **__: 0.5)  # for 30 and 35 seconds
     stack.upload(GREEN)
     stack.lambdas.lose_answer(function, NO_ANSWER)
-    stack.lambdas.before(function, lambda: stack.clock.pass_by(35), call=2)
 
     execution = stack.run(created(SECOND))
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from objectlock.errors import LeaseLost
-from tests.workflow.lambda_endpoint import THROTTLED
+from tests.workflow.kit.cases import THROTTLED
 from tests.workflow.stack import (
     ACQUIRE,
     CONVERTED,

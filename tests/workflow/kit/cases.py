@@ -14,6 +14,7 @@ A step is one visit of a state; its answers are those of the attempts at that vi
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -34,10 +35,13 @@ class Raises:
 
     error: str
     message: str = "the function says no"
+    trace: Sequence[str] = ()
 
     @property
     def cause(self) -> str:
-        return json.dumps({"errorMessage": self.message, "errorType": self.error, "stackTrace": []})
+        """Lambda's report."""
+        report = {"errorMessage": self.message, "errorType": self.error, "stackTrace": list(self.trace)}
+        return json.dumps(report, separators=(",", ":"))
 
 
 @dataclass(frozen=True)
@@ -151,17 +155,44 @@ class Case:
         return [answer for answers in self.visits(state) for answer in answers]
 
 
-def task(state: str) -> Callable[..., Step]:
-    """Name the steps of a Task shortly, as in the example above."""
+@dataclass(frozen=True)
+class Matches:
+    """Stands for any text of that form, where a case cannot know the very text.
 
-    def step(*answers: Answer, given: Mapping[str, Any] | None = None) -> Step:
-        return Step(state, answers, given or {})
+    Attributes:
+        pattern: a regular expression for the whole of it.
+    """
+
+    pattern: str
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, str) and re.fullmatch(self.pattern, other) is not None
+
+    def __hash__(self) -> int:
+        return hash(self.pattern)
+
+
+def task(state: str, given: Mapping[str, Any] | None = None) -> Callable[..., Step]:
+    """Name the steps of a Task shortly, as in the example above.
+
+    Args:
+        state: its name.
+        given: what it must be called with at every step; a step can say more.
+    """
+
+    def step(*answers: Answer, given: Mapping[str, Any] = given or {}, more: Mapping[str, Any] | None = None) -> Step:
+        return Step(state, answers, _both(given, more or {}))
 
     return step
+
+
+def _both(one: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, Any]:
+    nested = {name: _both(one[name], other[name]) for name in one.keys() & other.keys()}
+    return {**one, **other, **nested}
 
 
 def has(whole: Any, part: Any) -> bool:
     """Whether `part` is in `whole`: every field of it, as nested as it is; anything but an object must be equal."""
     if isinstance(part, Mapping):
         return isinstance(whole, Mapping) and all(name in whole and has(whole[name], part[name]) for name in part)
-    return bool(whole == part)
+    return bool(part == whole)

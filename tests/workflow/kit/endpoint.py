@@ -48,6 +48,10 @@ class InvokeEndpoint(ThreadingHTTPServer):
         self.shutdown()
         self.server_close()
 
+    def function_error(self, raised: Raises) -> str:  # noqa: ARG002  # for those who bend the wire format
+        """What `X-Amz-Function-Error` says of an exception."""
+        return "Unhandled"
+
 
 def _nobody(function: str, _: bytes) -> Answer:
     return Refused(UNKNOWN_FUNCTION, 404, function)
@@ -71,7 +75,7 @@ class _Request(BaseHTTPRequestHandler):
             case Refused(code, status, message):
                 self._respond(status, {"message": message}, {"x-amzn-ErrorType": code})
             case Raises() as raised:
-                self._respond(200, json.loads(raised.cause), {"X-Amz-Function-Error": "Unhandled"})
+                self._respond(200, json.loads(raised.cause), {"X-Amz-Function-Error": server.function_error(raised)})
             case Returns(payload):
                 self._respond(200, payload, {})
 

@@ -44,10 +44,11 @@ class Run:
     """What an engine has made of a case.
 
     Attributes:
-        events: the types of the history's events, in order.
+        history: its events, oldest first, in the shape that boto3 gives them.
         calls: how often each function was called; None where the engine does not call functions.
         given: what each task was called with, in order: state and payload; None likewise.
         pauses: seconds before each retry; None where the engine does not say.
+        unsaid: `status`, `error` or `cause` where the engine's own is not to be asked for.
     """
 
     status: str
@@ -55,14 +56,20 @@ class Run:
     cause: str | None
     output: Any
     visits: Sequence[Visit]
-    events: Sequence[str] = ()
+    history: Sequence[Mapping[str, Any]] = ()
     calls: Mapping[str, int] | None = None
     given: Sequence[tuple[str, Any]] | None = None
     pauses: Sequence[float] | None = None
+    unsaid: frozenset[str] = frozenset()
 
     @property
     def path(self) -> tuple[str, ...]:
         return tuple(visit.state for visit in self.visits)
+
+    @property
+    def events(self) -> tuple[str, ...]:
+        """The types of the history's events."""
+        return tuple(str(event["type"]) for event in self.history)
 
 
 def read(history: Iterable[Mapping[str, Any]]) -> Run:
@@ -72,23 +79,22 @@ def read(history: Iterable[Mapping[str, Any]]) -> Run:
         ValueError: there is no event in it that ends the execution.
     """
     visits: list[Visit] = []
-    types: list[str] = []
+    events = tuple(history)
     end: Mapping[str, Any] | None = None
-    for event in history:
+    for event in events:
         type_ = str(event["type"])
-        types.append(type_)
         if type_.endswith("StateEntered"):
-            visits.append(Visit(event["stateEnteredEventDetails"]["name"]))
+            visits.append(Visit(details(event)["name"]))
         elif type_ in _FAILS:
-            visits[-1].attempts.append(_details(event, type_).get("error", ""))
+            visits[-1].attempts.append(details(event).get("error", ""))
         elif type_ in _SUCCEEDS:
             visits[-1].attempts.append(None)
         elif type_ in _ENDS:
             end = event
     if end is None:
-        msg = f"the execution has not ended; last of its history: {types[-3:]}"
+        msg = f"the execution has not ended; last of its history: {[event['type'] for event in events[-3:]]}"
         raise ValueError(msg)
-    about = _details(end, str(end["type"]))
+    about = details(end)
     output = about.get("output")
     return Run(
         status=_ENDS[str(end["type"])],
@@ -96,14 +102,13 @@ def read(history: Iterable[Mapping[str, Any]]) -> Run:
         cause=about.get("cause"),
         output=None if output is None else json.loads(output),
         visits=visits,
-        events=types,
+        history=events,
     )
 
 
-def _details(event: Mapping[str, Any], type_: str) -> Mapping[str, Any]:
-    """An event's details: their name is the event's type with a small first letter."""
-    found: Mapping[str, Any] = event.get(f"{type_[0].lower()}{type_[1:]}EventDetails") or {}
-    return found
+def details(event: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What an event says beside its type; none says it in more than one field."""
+    return next((about for field, about in event.items() if field.endswith("EventDetails")), {})
 
 
 def expected_events(machine: Machine, case: Case) -> list[str]:
@@ -117,32 +122,44 @@ def expected_events(machine: Machine, case: Case) -> list[str]:
             if isinstance(answer, NeverAnswers):
                 ending = "TimedOut"
             events += ["TaskScheduled", "TaskStarted", f"Task{ending}"]
-        if type_ != "Fail":
+        is_last_of_all = step is case.steps[-1] and bool(step.answers) and not isinstance(step.answers[-1], Returns)
+        if type_ != "Fail" and not is_last_of_all:
             events.append(f"{type_}StateExited")
     return [*events, f"Execution{case.ends.status.title()}"]
 
 
 def taken(machine: Machine, run: Run) -> Counter[Edge]:
-    """The edges that a run has taken, and how often."""
-    found: Counter[Edge] = Counter([Edge("", "StartAt", run.path[0])])
-    for visit, following in zip_longest(run.visits, run.visits[1:]):
-        found.update(_taken_at(machine, visit, following.state if following else END))
-    return found
+    """The edges that a run has taken, and how often.
+
+    Only what is certain, and what the definition has: an execution that is stopped, or that ends on an error which
+    is not its last attempt's, leaves its last state by no edge.
+    """
+    visits = [visit for visit in run.visits if visit.state in machine.states]  # nothing from within a Map or Parallel
+    found = [Edge("", "StartAt", visits[0].state)] if visits else []
+    for visit, following in zip_longest(visits, visits[1:]):
+        found += _taken_at(machine, run, visit, following.state if following else END)
+    known = set(machine.edges)
+    return Counter(edge for edge in found if edge in known)
 
 
-def _taken_at(machine: Machine, visit: Visit, follows: str) -> Iterator[Edge]:
+def _taken_at(machine: Machine, run: Run, visit: Visit, follows: str) -> Iterator[Edge]:
     name = visit.state
-    if machine.states[name]["Type"] == "Choice":
-        yield machine.choice(name, follows)
-        return
-    gave_up = visit.attempts[-1] if visit.attempts else None
     for error in visit.attempts[:-1]:
-        if error and (met := machine.retrier(name, error)):
+        if error is not None and (met := machine.retrier(name, error)):
             yield Edge(name, f"Retry[{met[0]}] {met[1]}", name)
-    if gave_up is None:
-        yield from (edge for edge in machine.onwards(name) if edge.target == follows)
-        return
-    if met := machine.retrier(name, gave_up):
+    last = visit.attempts[-1] if visit.attempts else None
+    if last is not None:
+        if follows != END or (run.status != "ABORTED" and (run.error or "") == last):
+            yield from _gave_up(machine, name, last, follows)
+    elif visit.attempts or machine.states[name]["Type"] != "Task":  # a Task without an attempt failed before it began
+        for edge in machine.onwards(name):
+            status = "FAILED" if edge.field == "Fail" else "SUCCEEDED"
+            if edge.target == follows and (follows != END or run.status == status):
+                yield edge
+
+
+def _gave_up(machine: Machine, name: str, error: str, follows: str) -> Iterator[Edge]:
+    if met := machine.retrier(name, error):
         yield Edge(name, f"Retry[{met[0]}] given up", name)
-    if met := machine.catcher(name, gave_up):
+    if met := machine.catcher(name, error):
         yield Edge(name, f"Catch[{met[0]}] {met[1]}", follows)

@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Final
 
-# What States.ALL does not match (Step Functions Developer Guide, "Handling errors").
-TERMINAL: Final = frozenset({"States.DataLimitExceeded", "States.Runtime"})
+# What States.ALL does not match (Step Functions Developer Guide, "Handling errors"). The guide names
+# States.DataLimitExceeded too, but a history recorded from AWS shows it caught.
+TERMINAL: Final = frozenset({"States.Runtime"})
 
 END: Final = "(end)"
 
@@ -76,8 +77,9 @@ class Machine:
     def _edges_of(self, name: str) -> Iterator[Edge]:
         state = self.states[name]
         for number, retrier in enumerate(state.get("Retry", [])):
-            for error in retrier["ErrorEquals"]:
-                yield Edge(name, f"Retry[{number}] {error}", name)
+            if retrier.get("MaxAttempts", 3) > 0:  # with 0 it says what is not to be tried again
+                for error in retrier["ErrorEquals"]:
+                    yield Edge(name, f"Retry[{number}] {error}", name)
             yield Edge(name, f"Retry[{number}] given up", name)
         for number, catcher in enumerate(state.get("Catch", [])):
             for error in catcher["ErrorEquals"]:

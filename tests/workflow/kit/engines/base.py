@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from typing import Protocol
 
 from ..cases import Case
@@ -25,3 +27,21 @@ class Engine(Protocol):
         Raises:
             TimeoutError: it does not end.
         """
+
+
+@dataclass(frozen=True)
+class Deviation:
+    """What a server does otherwise than AWS.
+
+    Attributes:
+        reason: what it does, for whoever asks why a case was not run.
+        concerns: whether a case would come out wrong for it.
+    """
+
+    reason: str
+    concerns: Callable[[Machine, Case], bool]
+
+
+def first_reason(deviations: Iterable[Deviation], machine: Machine, case: Case) -> str | None:
+    """Why a case cannot be run where there are these deviations; None if it can."""
+    return next((each.reason for each in deviations if each.concerns(machine, case)), None)
