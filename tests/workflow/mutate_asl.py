@@ -41,10 +41,10 @@ def main() -> int:
     """Hunt, show, and say by the exit code whether all is well."""
     console = Console()
     machine = shipped_machine()
-    changed = list(mutants(machine))
-    hunting = hunt(changed, CASES, complaints, processes=os.cpu_count() or 1)
+    hunting = hunt(machine, CASES, complaints, processes=os.cpu_count() or 1)
+    many = sum(1 for _ in mutants(machine))
     verdicts = list(
-        track(hunting, "changing the state machine", len(changed), console=console, disable=not console.is_terminal)
+        track(hunting, "changing the state machine", many, console=console, disable=not console.is_terminal)
     )
     survivors = {str(verdict.mutant) for verdict in verdicts if verdict.killer is None}
     console.print(_by_kind(verdicts))

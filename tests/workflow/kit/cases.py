@@ -85,6 +85,23 @@ NO_ANSWER: Final = NeverAnswers()
 
 
 @dataclass(frozen=True)
+class Matches:
+    """Stands for any text of that form, where a case cannot know the very text.
+
+    Attributes:
+        pattern: a regular expression for the whole of it.
+    """
+
+    pattern: str
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, str) and re.fullmatch(self.pattern, other) is not None
+
+    def __hash__(self) -> int:
+        return hash(self.pattern)
+
+
+@dataclass(frozen=True)
 class Step:
     """One visit of a state.
 
@@ -117,7 +134,7 @@ class Failed:
     """The execution ends with an error."""
 
     error: str
-    cause: str
+    cause: str | Matches
 
     status = "FAILED"
 
@@ -153,23 +170,6 @@ class Case:
     def answers(self, state: str) -> list[Answer]:
         """A state's answers at all its visits, in order."""
         return [answer for answers in self.visits(state) for answer in answers]
-
-
-@dataclass(frozen=True)
-class Matches:
-    """Stands for any text of that form, where a case cannot know the very text.
-
-    Attributes:
-        pattern: a regular expression for the whole of it.
-    """
-
-    pattern: str
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, str) and re.fullmatch(self.pattern, other) is not None
-
-    def __hash__(self) -> int:
-        return hash(self.pattern)
 
 
 def task(state: str, given: Mapping[str, Any] | None = None) -> Callable[..., Step]:

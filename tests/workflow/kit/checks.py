@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from .cases import Case, Succeeded, has
+from .cases import Case, Matches, Returns, Succeeded, has
 from .history import Run, expected_events
 from .machine import Machine
 
@@ -28,6 +28,9 @@ def differences(machine: Machine, case: Case, run: Run, *, exact: bool) -> list[
             found.append(f"{what}: expected {expected!r}, got {got!r}")
 
     expect("path", " > ".join(case.path), " > ".join(run.path))
+    expect(
+        "errors of each visit", _errors(case), [[error for error in visit.attempts if error] for visit in run.visits]
+    )
     expect("status", case.ends.status, run.status)
     expect("error", case.ends.error, run.error)
     expect("cause", _plain(case.ends.cause), _plain(run.cause))
@@ -45,10 +48,14 @@ def differences(machine: Machine, case: Case, run: Run, *, exact: bool) -> list[
     return found
 
 
-def _plain(cause: str | None) -> Any:
+def _errors(case: Case) -> list[list[str]]:
+    return [[answer.error for answer in step.answers if not isinstance(answer, Returns)] for step in case.steps]
+
+
+def _plain(cause: str | Matches | None) -> Any:
     """A function's report is JSON, which engines write with other blanks than runtimes do."""
     try:
-        return json.loads(cause or "")
+        return json.loads(cause) if isinstance(cause, str) else cause
     except ValueError:
         return cause
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 
@@ -13,11 +13,13 @@ from .cases import Case
 from .checks import differences
 from .engines.moto import MotoEngine
 from .machine import Machine
-from .mutations import Mutant
+from .mutations import Mutant, mutants
 
 Properties = Callable[[Machine], Sequence[str]]
 
 _engine: MotoEngine
+_cases: Sequence[Case]
+_properties: Properties
 
 
 @dataclass(frozen=True)
@@ -34,32 +36,43 @@ class Verdict:
     evidence: str = ""
 
 
+def nothing(_: Machine) -> Sequence[str]:
+    """Where no properties of the definition are asked for."""
+    return ()
+
+
 def hunt(
-    mutants: Iterable[Mutant], cases: Sequence[Case], properties: Properties, *, processes: int
+    machine: Machine, cases: Sequence[Case], properties: Properties = nothing, *, processes: int = 2
 ) -> Iterator[Verdict]:
-    """Try each mutant until something notices it, in their order.
+    """Try each mutant of a machine until something notices it, in the order of `mutants`.
 
     Args:
-        mutants: changed definitions.
-        cases: what must hold of an execution.
-        properties: what must hold of the definition itself.
-        processes: how many to try at the same time.
+        machine: the definition as it should be.
+        cases: what must hold of its executions.
+        properties: what must hold of the definition itself; a function at the top level of a module.
+        processes: how many mutants to try at the same time.
+
+    Raises:
+        ValueError: something does not hold of the machine as it is.
     """
-    with ProcessPoolExecutor(processes, initializer=_begin) as pool:
-        yield from pool.map(_try, ((mutant, cases, properties) for mutant in mutants), chunksize=8)
+    unchanged = Mutant("nothing", None, "nothing", machine.text)
+    with ProcessPoolExecutor(processes, initializer=_begin, initargs=(cases, properties)) as pool:
+        if (verdict := pool.submit(_try, unchanged).result()).killer:
+            msg = f"of the machine as it is, {verdict.killer} does not hold: {verdict.evidence}"
+            raise ValueError(msg)
+        yield from pool.map(_try, mutants(machine), chunksize=8)
 
 
-def _begin() -> None:
-    global _engine  # noqa: PLW0603  # one for each process
+def _begin(cases: Sequence[Case], properties: Properties) -> None:
+    global _engine, _cases, _properties  # one of each for a process
     logging.disable()  # moto tells of each error that a case asks for
-    _engine = MotoEngine(most_events=1000).__enter__()
+    _engine, _cases, _properties = MotoEngine(most_events=1000).__enter__(), cases, properties
 
 
-def _try(job: tuple[Mutant, Sequence[Case], Properties]) -> Verdict:
-    mutant, cases, properties = job
+def _try(mutant: Mutant) -> Verdict:
     machine = Machine(mutant.text)
     try:
-        for case in _in_order(mutant, cases):
+        for case in _in_order(mutant, _cases):
             found = differences(machine, case, _engine.run(machine, case), exact=True)
             if found:
                 return Verdict(mutant, case.name, found[0])
@@ -67,7 +80,7 @@ def _try(job: tuple[Mutant, Sequence[Case], Properties]) -> Verdict:
         return Verdict(mutant, case.name, str(error))
     except ClientError as error:
         return Verdict(mutant, "the engine, which refuses it", error.response["Error"]["Message"][:200])
-    found = list(properties(machine))
+    found = list(_properties(machine))
     return Verdict(mutant, "a property of the definition", found[0]) if found else Verdict(mutant, None)
 
 
