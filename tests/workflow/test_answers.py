@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from objectlock import errors
-from tests.workflow import cases
+from tests.workflow import words
+from tests.workflow.cases import CASES
 from tests.workflow.kit.cases import Raises, Returns
 from tests.workflow.stack import (
     ACQUIRE,
@@ -45,17 +46,17 @@ def test_a_conversion(stack: Stack) -> None:
     stack.upload(RED)
     stack.run(created(FIRST))
 
-    assert_alike(cases.PRESENT, answer_of(stack, ACQUIRE))
-    assert_alike(cases.CONVERTED, answer_of(stack, GRAYSCALE))
-    assert_alike(cases.RELEASED, answer_of(stack, RELEASE))
+    assert_alike(words.PRESENT, answer_of(stack, ACQUIRE))
+    assert_alike(words.CONVERTED, answer_of(stack, GRAYSCALE))
+    assert_alike(words.RELEASED, answer_of(stack, RELEASE))
 
 
 def test_a_removal(stack: Stack) -> None:
     stack.run(deleted(FIRST))
 
-    assert_alike(cases.ABSENT, answer_of(stack, ACQUIRE))
-    assert_alike(cases.REMOVED, answer_of(stack, DELETE))
-    assert_alike(cases.RELEASED, answer_of(stack, RELEASE))
+    assert_alike(words.ABSENT, answer_of(stack, ACQUIRE))
+    assert_alike(words.REMOVED, answer_of(stack, DELETE))
+    assert_alike(words.RELEASED, answer_of(stack, RELEASE))
 
 
 def test_a_lock_that_is_held(stack: Stack) -> None:
@@ -69,21 +70,21 @@ def test_a_lock_that_is_held(stack: Stack) -> None:
     stack.lambdas.before(ACQUIRE, free_at_last, call=2)
     stack.run(created(FIRST))
 
-    assert_alike(cases.HELD, answers[0])
+    assert_alike(words.HELD, answers[0])
 
 
 def test_events_that_need_no_work(stack: Stack) -> None:
     stack.upload(RED)
     stack.run(created(SECOND))
     stack.run(created(FIRST))
-    assert_alike(cases.STALE, answer_of(stack, ACQUIRE))
+    assert_alike(words.STALE, answer_of(stack, ACQUIRE))
 
     stack.hold(SOMEBODY, newest_sequencer=mark("FF"))
     stack.run(created(THIRD))
-    assert_alike(cases.SUPERSEDED, answer_of(stack, ACQUIRE))
+    assert_alike(words.SUPERSEDED, answer_of(stack, ACQUIRE))
 
     stack.run(created(FIRST, "album/", size=0))
-    assert_alike(cases.FOLDER, answer_of(stack, ACQUIRE))
+    assert_alike(words.FOLDER, answer_of(stack, ACQUIRE))
 
 
 def test_a_failure(stack: Stack) -> None:
@@ -95,9 +96,7 @@ def test_a_failure(stack: Stack) -> None:
 
 @pytest.mark.parametrize(
     "name",
-    sorted(
-        {each.error for case in cases.CASES for step in case.steps for each in step.answers if isinstance(each, Raises)}
-    ),
+    sorted({each.error for case in CASES for step in case.steps for each in step.answers if isinstance(each, Raises)}),
 )
 def test_an_exception_is_one_that_the_functions_or_lambda_have(name: str) -> None:
-    assert hasattr(errors, name) or name == cases.BROKEN.error or name.startswith(("Sandbox.", "Runtime."))
+    assert hasattr(errors, name) or name == words.BROKEN.error or name.startswith(("Sandbox.", "Runtime."))

@@ -146,7 +146,10 @@ class Case:
     Attributes:
         steps: every visit of a state, in order.
         calls: how often a function must have been called, by its name; the others may be called or not.
-        pauses: seconds before each retry, jitter at its longest, where the case is about them.
+        waits: seconds of each Wait state.
+        pauses: seconds before each retry, jitter at its longest.
+
+    What is None is not asked for, nor what an engine does not tell.
     """
 
     name: str
@@ -154,6 +157,7 @@ class Case:
     steps: Sequence[Step]
     ends: Succeeded | Failed
     calls: Mapping[str, int] = field(default_factory=dict)
+    waits: Sequence[float] | None = None
     pauses: Sequence[float] | None = None
 
     def __str__(self) -> str:

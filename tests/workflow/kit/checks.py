@@ -41,6 +41,8 @@ def differences(machine: Machine, case: Case, run: Run, *, exact: bool) -> list[
             expect(f"calls of {function}", times, run.calls.get(function, 0))
     if run.given is not None:
         found += _not_given(case, run)
+    if case.waits is not None and run.waits is not None:
+        expect("waits", list(case.waits), list(run.waits))
     if case.pauses is not None and run.pauses is not None:
         expect("pauses before retries", list(case.pauses), list(run.pauses))
     if exact and not found:

@@ -47,7 +47,8 @@ class Run:
         history: its events, oldest first, in the shape that boto3 gives them.
         calls: how often each function was called; None where the engine does not call functions.
         given: what each task was called with, in order: state and payload; None likewise.
-        pauses: seconds before each retry; None where the engine does not say.
+        waits: seconds of each Wait state; None where the engine does not say.
+        pauses: seconds before each retry; None likewise.
         unsaid: `status`, `error` or `cause` where the engine's own is not to be asked for.
     """
 
@@ -59,6 +60,7 @@ class Run:
     history: Sequence[Mapping[str, Any]] = ()
     calls: Mapping[str, int] | None = None
     given: Sequence[tuple[str, Any]] | None = None
+    waits: Sequence[float] | None = None
     pauses: Sequence[float] | None = None
     unsaid: frozenset[str] = frozenset()
 

@@ -140,6 +140,9 @@ class _Changes:
             for field, changed in _other_numbers(retrier):
                 change = f"Retry[{number}].{field} is {changed}"
                 yield self._mutant("Retry", change, ((*where, field), changed), entry=where)
+        if "Seconds" in self._state:
+            longer = self._state["Seconds"] + 1
+            yield self._mutant("Wait", f"Seconds is {longer}", (("Seconds",), longer))
         if "TimeoutSeconds" in self._state:
             yield self._mutant("TimeoutSeconds", "TimeoutSeconds is out", (("TimeoutSeconds",), _OUT))
 

@@ -115,7 +115,7 @@ class MotoEngine:
         self._states.start_execution(stateMachineArn=machine_arn, name=name, input=json.dumps(case.input))
         history = self._ended(arn).to_history_output()["events"]
         run = read({**event, "type": event["type"].value} for event in history)
-        return replace(run, calls=script.calls, given=script.given, pauses=self._times.pauses)
+        return replace(run, calls=script.calls, given=script.given, waits=self._times.waits, pauses=self._times.pauses)
 
     def _created(self, machine: Machine) -> str:
         if machine.text not in self._machines:
