@@ -13,32 +13,23 @@ from moto.s3.models import S3Backend
 
 from objectlock import wiring
 from tests.conftest import USERS_OWN
-from tests.workflow.engines import Emulator, running_emulator
 from tests.workflow.engines import engine as engine_named
 from tests.workflow.kit.endpoint import InvokeEndpoint
 from tests.workflow.kit.engines.base import Engine
 from tests.workflow.kit.engines.patched_moto import fast_parsing, virtual_time
-from tests.workflow.kit.machine import Machine
 from tests.workflow.lambda_endpoint import LambdaEndpoint
-from tests.workflow.machine import shipped_machine, shipped_template
+from tests.workflow.machine import shipped_template
 from tests.workflow.stack import REGION, Clients, Clock, Deployment, Stack
 from tests.workflow.template import Template
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.pluginmanager.import_plugin("tests.workflow.fixtures")
 
 
 @pytest.fixture(scope="session")
 def template() -> Template:
     return shipped_template()
-
-
-@pytest.fixture(scope="session")
-def machine() -> Machine:
-    return shipped_machine()
-
-
-@pytest.fixture(scope="session")
-def emulator() -> Iterator[Emulator]:
-    with running_emulator() as emulator:
-        yield emulator
 
 
 @pytest.fixture(scope="module")

@@ -15,6 +15,7 @@ from typing import Any, Final
 from tests.workflow.aws_calls import AwsCalls, Killed
 from tests.workflow.kit.cases import Answer, NeverAnswers, Raises, Refused, Returns
 from tests.workflow.kit.endpoint import UNKNOWN_FUNCTION
+from tests.workflow.kit.machine import function_name
 from tests.workflow.template import Handler
 
 
@@ -131,8 +132,9 @@ class LambdaEndpoint:
 
     # --- serving -------------------------------------------------------------------------------------------
 
-    def __call__(self, function: str, body: bytes) -> Answer:
+    def __call__(self, name_or_arn: str, body: bytes) -> Answer:
         """What Lambda answers to a call."""
+        function = function_name(name_or_arn)
         if function not in self.functions:
             return Refused(UNKNOWN_FUNCTION, 404, function)
         match self.invoke(function, body):

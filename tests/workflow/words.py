@@ -5,6 +5,7 @@ The functions are not run, only their answers are given; test_answers.py holds t
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
@@ -22,7 +23,7 @@ from tests.workflow.kit.cases import (
     Succeeded,
     task,
 )
-from tests.workflow.stack import FIRST, INPUT, KEY, RELEASE, created, deleted
+from tests.workflow.stack import ACQUIRE, DELETE, FIRST, GRAYSCALE, INPUT, KEY, RELEASE, created, deleted
 
 UPLOAD: Final = created(FIRST)
 DELETION: Final = deleted(FIRST)
@@ -81,6 +82,14 @@ MAY_HAVE_RUN: Final = [name for name in PASSING if name not in {THROTTLE, UNKNOW
 # --- the states, and what each task is called with ---------------------------------------------------------
 
 AFTER_FAILURE: Final = "ReleaseLockAfterFailure"
+# Seconds after which a task counts as unanswered.
+TIMEOUTS: Final = {
+    "AcquireLock": 30,
+    "ConvertToGrayscale": 35,
+    "DeleteOutput": 30,
+    "ReleaseLock": 30,
+    AFTER_FAILURE: 30,
+}
 OWNER: Final = Matches(r"arn:aws:states:[\w-]+:\d+:execution:[\w-]+:[\w-]+")
 
 
@@ -144,7 +153,17 @@ def case(
     pauses: Sequence[float] = (),
 ) -> Case:
     """A case; unless it says otherwise it is about an upload, ends well, and releases once."""
-    return Case(name, event, steps, ends or Succeeded(), calls={RELEASE: releases}, waits=waits, pauses=pauses)
+    attempts: Counter[str] = Counter()
+    for step in steps:
+        attempts[step.state] += len(step.answers)
+    calls = {
+        ACQUIRE: attempts["AcquireLock"],
+        GRAYSCALE: attempts["ConvertToGrayscale"],
+        DELETE: attempts["DeleteOutput"],
+        RELEASE: releases,
+    }
+    timeouts = [TIMEOUTS[step.state] for step in steps for answer in step.answers if answer is NO_ANSWER]
+    return Case(name, event, steps, ends or Succeeded(), calls, waits, pauses, timeouts)
 
 
 def skips(name: str, look: Returns, before: Sequence[Step] = (), *, waits: Sequence[float] = ()) -> Case:

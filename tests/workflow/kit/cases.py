@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -84,6 +84,10 @@ NO_ANSWER: Final = NeverAnswers()
 # --- a case ------------------------------------------------------------------------------------------------
 
 
+def _not_of(values: Iterable[Any], types: Any) -> list[Any]:
+    return [value for value in values if not isinstance(value, types)]
+
+
 @dataclass(frozen=True)
 class Matches:
     """Stands for any text of that form, where a case cannot know the very text.
@@ -114,6 +118,11 @@ class Step:
     answers: tuple[Answer, ...] = ()
     given: Mapping[str, Any] = field(default_factory=dict)
 
+    def __post_init__(self) -> None:
+        if strange := _not_of(self.answers, Answer):
+            msg = f"{self.state}: an answer is Returns, Raises, Refused or NO_ANSWER, not {strange[0]!r}"
+            raise TypeError(msg)
+
 
 @dataclass(frozen=True)
 class Succeeded:
@@ -131,10 +140,14 @@ class Succeeded:
 
 @dataclass(frozen=True)
 class Failed:
-    """The execution ends with an error."""
+    """The execution ends with an error.
+
+    Attributes:
+        cause: the whole of it; for an exception that nobody catches, `Raises(...).cause`. A time-out has none.
+    """
 
     error: str
-    cause: str | Matches
+    cause: str | Matches | None
 
     status = "FAILED"
 
@@ -148,6 +161,7 @@ class Case:
         calls: how often a function must have been called, by its name; the others may be called or not.
         waits: seconds of each Wait state.
         pauses: seconds before each retry, jitter at its longest.
+        timeouts: the TimeoutSeconds of each attempt that has no answer.
 
     What is None is not asked for, nor what an engine does not tell.
     """
@@ -159,6 +173,12 @@ class Case:
     calls: Mapping[str, int] = field(default_factory=dict)
     waits: Sequence[float] | None = None
     pauses: Sequence[float] | None = None
+    timeouts: Sequence[float] | None = None
+
+    def __post_init__(self) -> None:
+        if strange := _not_of([self.ends], Succeeded | Failed):
+            msg = f"{self.name}: it ends Succeeded(...) or Failed(...), not {strange[0]!r}"
+            raise TypeError(msg)
 
     def __str__(self) -> str:
         return self.name

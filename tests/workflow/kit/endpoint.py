@@ -24,7 +24,7 @@ class InvokeEndpoint(ThreadingHTTPServer):
     """An address to invoke functions at. A context manager: it serves while it is open.
 
     Attributes:
-        answer: says what a function (by its name, without account and region) answers to a payload.
+        answer: says what a function, by its name or ARN, answers to a payload.
         closing: set when callers that never get an answer may go.
     """
 
@@ -68,7 +68,7 @@ class _Request(BaseHTTPRequestHandler):
         server = cast("InvokeEndpoint", self.server)
         body = self.rfile.read(int(self.headers["Content-Length"]))
         name_or_arn = unquote(self.path.removeprefix("/2015-03-31/functions/").removesuffix("/invocations"))
-        match server.answer(name_or_arn.rpartition(":")[2], body):
+        match server.answer(name_or_arn, body):
             case NeverAnswers():
                 server.closing.wait()
                 self.close_connection = True

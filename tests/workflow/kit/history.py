@@ -49,6 +49,8 @@ class Run:
         given: what each task was called with, in order: state and payload; None likewise.
         waits: seconds of each Wait state; None where the engine does not say.
         pauses: seconds before each retry; None likewise.
+        timeouts: seconds that attempts without an answer were given; None likewise.
+        unasked: answers of the case that no attempt has asked for, by state; None where the engine does not say.
         unsaid: `status`, `error` or `cause` where the engine's own is not to be asked for.
     """
 
@@ -62,6 +64,8 @@ class Run:
     given: Sequence[tuple[str, Any]] | None = None
     waits: Sequence[float] | None = None
     pauses: Sequence[float] | None = None
+    timeouts: Sequence[float] | None = None
+    unasked: Mapping[str, int] | None = None
     unsaid: frozenset[str] = frozenset()
 
     @property
@@ -118,12 +122,17 @@ def expected_events(machine: Machine, case: Case) -> list[str]:
     events = ["ExecutionStarted"]
     for step in case.steps:
         type_ = machine.states[step.state]["Type"]
+        kind = (
+            "LambdaFunction"
+            if ":lambda:" in machine.states[step.state].get("Resource", "").partition(":::")[0]
+            else "Task"
+        )
         events.append(f"{type_}StateEntered")
         for answer in step.answers:
             ending = "Succeeded" if isinstance(answer, Returns) else "Failed"
             if isinstance(answer, NeverAnswers):
                 ending = "TimedOut"
-            events += ["TaskScheduled", "TaskStarted", f"Task{ending}"]
+            events += [f"{kind}Scheduled", f"{kind}Started", f"{kind}{ending}"]
         is_last_of_all = step is case.steps[-1] and bool(step.answers) and not isinstance(step.answers[-1], Returns)
         if type_ != "Fail" and not is_last_of_all:
             events.append(f"{type_}StateExited")

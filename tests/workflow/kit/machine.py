@@ -7,6 +7,7 @@ Parallel state counts as one state; what is inside it is not looked into.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -17,6 +18,12 @@ from typing import Any, Final
 TERMINAL: Final = frozenset({"States.Runtime"})
 
 END: Final = "(end)"
+INVOKES: Final = ("arn:aws:states:::lambda:invoke",)
+
+
+def function_name(name_or_arn: str) -> str:
+    """A function's name, without account, version or alias."""
+    return name_or_arn.partition(":function:")[2].partition(":")[0] or name_or_arn.partition(":")[0]
 
 
 @dataclass(frozen=True, order=True)
@@ -47,6 +54,14 @@ class Machine:
     """
 
     def __init__(self, text: str) -> None:
+        """Parse a definition.
+
+        Raises:
+            ValueError: it is no JSON, or has a substitution that is not filled in.
+        """
+        if unfilled := sorted(set(re.findall(r"\$\{\w+\}", text))):
+            msg = f"the definition has substitutions that are not filled in: {', '.join(unfilled)}"
+            raise ValueError(msg)
         self.text = text
         self.document: Mapping[str, Any] = json.loads(text)
 
@@ -63,6 +78,13 @@ class Machine:
     def of_type(self, type_: str) -> list[str]:
         """The names of the states of that type, in the order of the definition."""
         return [name for name, state in self.states.items() if state["Type"] == type_]
+
+    def function(self, name: str) -> str | None:
+        """The name of the function that a Task calls; None where the definition does not name one."""
+        state = self.states[name]
+        resource = state.get("Resource", "")
+        arn = state.get("Parameters", {}).get("FunctionName") if resource in INVOKES else resource
+        return function_name(arn) if arn and (resource in INVOKES or ":function:" in arn) else None
 
     # --- edges ---------------------------------------------------------------------------------------------
 

@@ -8,10 +8,23 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from .machine import Machine
+from .machine import Machine, function_name
 
 NOBODY: Final = "Nobody"
 
+# A comparison, and one that differs in a single value.
+_OTHER_OPERATOR: Final = {
+    f"{kind}{one}{path}": f"{kind}{other}{path}"
+    for kind in ("Numeric", "String", "Timestamp")
+    for path in ("", "Path")
+    for one, other in (
+        ("LessThan", "LessThanEquals"),
+        ("LessThanEquals", "LessThan"),
+        ("GreaterThan", "GreaterThanEquals"),
+        ("GreaterThanEquals", "GreaterThan"),
+    )
+}
+_VALUES: Final = ("Parameters", "ResultSelector", "Result", "Error", "Cause")
 _PATHS: Final = ("InputPath", "OutputPath", "ResultPath", "ErrorPath", "CausePath", "SecondsPath")
 _OUT: Final = object()
 
@@ -44,8 +57,9 @@ def mutants(machine: Machine) -> Iterator[Mutant]:
     """Every mutant, in the order of the definition.
 
     A transition is led to each other state; a name in ErrorEquals is taken out, misspelt and moved to each other entry;
-    a retrier or catcher is taken out; a number of a retrier is changed; a Choice's value is misspelt and its rule taken
-    out; a field that moves data is taken out, and a path led nowhere.
+    a retrier or catcher is taken out; a number of a retrier is changed; a Choice's rule is taken out, and each value
+    and comparison in it changed; a field that moves data is taken out, a path led nowhere, a value changed; a task is
+    made to call each other function.
     """
     for other in machine.states:
         if other != machine.start:
@@ -100,9 +114,14 @@ class _Changes:
     def of_choices(self) -> Iterator[Mutant]:
         for number, rule in enumerate(self._entries("Choices")):
             yield self._mutant("choice", f"Choices[{number}] is out", (("Choices", number), _OUT))
-            for field in rule.keys() - {"Next", "Comment"}:
-                change = f"Choices[{number}].{field} is not {rule[field]}"
-                yield self._mutant("choice", change, (("Choices", number, field), _other(rule[field])))
+            for path, value in _leaves(rule, ("Choices", number)):
+                if path[-1] in {"Next", "Comment"}:
+                    continue
+                for other in _others(value):
+                    yield self._mutant("choice", f"{_dotted(path)} is {other}, not {value}", (path, other))
+                if other_operator := _OTHER_OPERATOR.get(str(path[-1])):
+                    there = (*path[:-1], other_operator)
+                    yield self._mutant("choice", f"{_dotted(path)} is {other_operator}", (path, _OUT), (there, value))
         if "Default" in self._state:
             yield self._mutant("choice", "Default is out", (("Default",), _OUT))
 
@@ -143,19 +162,33 @@ class _Changes:
         if "Seconds" in self._state:
             longer = self._state["Seconds"] + 1
             yield self._mutant("Wait", f"Seconds is {longer}", (("Seconds",), longer))
-        if "TimeoutSeconds" in self._state:
+        if seconds := self._state.get("TimeoutSeconds"):
             yield self._mutant("TimeoutSeconds", "TimeoutSeconds is out", (("TimeoutSeconds",), _OUT))
+            yield self._mutant("TimeoutSeconds", f"TimeoutSeconds is {seconds + 1}", (("TimeoutSeconds",), seconds + 1))
 
     def of_data(self) -> Iterator[Mutant]:
         for field in _PATHS:
             if field in self._state:
                 yield self._mutant("data", f"{field} is out", ((field,), _OUT))
                 yield self._mutant("data", f"{field} is not {self._state[field]}", ((field,), f"$.{NOBODY}"))
-        for field in ("Parameters", "ResultSelector"):
-            for path in _leaves(self._state.get(field), (field,)):
-                yield self._mutant("data", f"{'.'.join(map(str, path))} is out", (path, _OUT))
+        for path, value in _leaves({field: self._state[field] for field in _VALUES if field in self._state}, ()):
+            yield self._mutant("data", f"{_dotted(path)} is out", (path, _OUT))
+            if path[-1] == "FunctionName":
+                yield from self._other_functions(path, value)
+            elif not str(path[-1]).endswith("$"):
+                for other in _others(value):
+                    yield self._mutant("data", f"{_dotted(path)} is {other}, not {value}", (path, other))
         if "ResultSelector" in self._state:
             yield self._mutant("data", "ResultSelector is out", (("ResultSelector",), _OUT))
+
+    def _other_functions(self, path: Path, arn: str) -> Iterator[Mutant]:
+        called = {
+            state["Parameters"]["FunctionName"]
+            for state in self._machine.states.values()
+            if "FunctionName" in state.get("Parameters", {})
+        }
+        for other in sorted(called - {arn}):
+            yield self._mutant("data", f"{_dotted(path)} is {function_name(other)}", (path, other))
 
 
 def _at(node: Any, path: Path) -> Any:
@@ -173,17 +206,21 @@ def _edit(state: dict[str, Any], path: Path, value: Any) -> None:
         parent[path[-1]] = value
 
 
-def _other(value: Any) -> Any:
-    """A value of the same form that is another one."""
+def _others(value: Any) -> list[Any]:
+    """Values of the same form that are others."""
     match value:
         case bool():
-            return not value
+            return [not value]
         case int() | float():
-            return value + 1
+            return [value - 1, value + 1]
         case str() if value.startswith("$"):
-            return f"$.{NOBODY}"
+            return [f"$.{NOBODY}"]
         case _:
-            return NOBODY
+            return [NOBODY]
+
+
+def _dotted(path: Path) -> str:
+    return "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in path).removeprefix(".")
 
 
 def _other_numbers(retrier: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
@@ -196,9 +233,9 @@ def _other_numbers(retrier: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
         yield "JitterStrategy", "NONE" if retrier["JitterStrategy"] == "FULL" else "FULL"
 
 
-def _leaves(node: Any, path: Path) -> Iterator[Path]:
-    if isinstance(node, dict):
-        for field, value in node.items():
-            yield from _leaves(value, (*path, field))
-    elif node is not None:
-        yield path
+def _leaves(node: Any, path: Path) -> Iterator[tuple[Path, Any]]:
+    if isinstance(node, Mapping | list):
+        for step, value in node.items() if isinstance(node, Mapping) else enumerate(node):
+            yield from _leaves(value, (*path, step))
+    else:
+        yield path, node

@@ -3,20 +3,26 @@
 In the conftest.py of the project's root or of its tests, `pytest_plugins = ["....kit.plugin"]`; then two fixtures of
 your own:
 
-    machine  (session) the Machine under test
+    machine  the Machine under test
     engine   (module) opens the engine that is named by `request.param`: one of those after --engine
+
+Then a test is `def test_it(run_case, case): run_case(case)`.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Final
 
 import pytest
 
+from .cases import Case
+from .checks import differences, mistakes
 from .coverage import EdgeCoverage
+from .engines.base import Engine
+from .history import Run
 from .machine import Machine
 from .picture import CannotDrawError, svg
 
@@ -57,66 +63,88 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         metafunc.parametrize("engine", able, indirect=True, scope="module")
 
 
-@pytest.fixture(scope="session")
-def edge_coverage(pytestconfig: pytest.Config, machine: Machine) -> EdgeCoverage:
-    """Add the runs to it that count."""
-    return pytestconfig.stash[_KEY].of(machine)
+@pytest.fixture
+def run_case(engine: Engine, machine: Machine, pytestconfig: pytest.Config) -> Callable[[Case], Run]:
+    """Run a case: skip it where the engine cannot, fail where it is not as it says, and count its edges."""
+
+    def run(case: Case) -> Run:
+        if wrong := mistakes(machine, case):
+            pytest.fail("\n".join([f"the case {case.name!r} cannot be right:", *wrong]), pytrace=False)
+        if reason := engine.cannot(machine, case):
+            pytest.skip(reason)
+        run = engine.run(machine, case)
+        pytestconfig.stash[_KEY].of(machine).add(run)
+        if found := differences(machine, case, run, exact=engine.exact):
+            pytest.fail("\n".join([f"{case.name}:", *found]), pytrace=False)
+        return run
+
+    return run
 
 
 class _Coverage:
-    """What was counted in this process, and by the workers of pytest-xdist."""
+    """What was counted, by machine: in this process, and by the workers of pytest-xdist."""
 
     def __init__(self) -> None:
-        self.counted: EdgeCoverage | None = None
+        self.counted: dict[str, EdgeCoverage] = {}
 
     def of(self, machine: Machine) -> EdgeCoverage:
-        self.counted = self.counted or EdgeCoverage(machine)
-        return self.counted
+        return self.counted.setdefault(machine.text, EdgeCoverage(machine))
 
-    def merge(self, text: str, document: Mapping[str, Any]) -> None:
-        self.of(Machine(text)).merge(document)
+    def documents(self) -> list[tuple[str, str]]:
+        return [(text, json.dumps(counted.document())) for text, counted in self.counted.items()]
+
+    def merge(self, documents: list[tuple[str, str]]) -> None:
+        for text, document in documents:
+            self.of(Machine(text)).merge(json.loads(document))
+
+    def failures(self, least: float) -> list[str]:
+        if least and not self.counted:
+            return ["no test has run a case, so no edge is covered"]
+        return [
+            f"{counted.percentage:.1f} % of the edges covered, {least:g} % wanted"
+            for counted in self.counted.values()
+            if counted.percentage < least
+        ]
 
 
+@pytest.hookimpl(trylast=True)
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    counted = session.config.stash[_KEY].counted
-    if counted is None:
-        return
+    coverage = session.config.stash[_KEY]
     if hasattr(session.config, "workeroutput"):
-        session.config.workeroutput["state machine"] = counted.machine.text, json.dumps(counted.document())
-    elif counted.percentage < session.config.getoption("--edges-fail-under"):
+        session.config.workeroutput["state machines"] = coverage.documents()
+    elif coverage.failures(session.config.getoption("--edges-fail-under")) and not session.exitstatus:
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_testnodedown(node: Any) -> None:
     """A worker of pytest-xdist has ended."""
-    if found := getattr(node, "workeroutput", {}).get("state machine"):
-        text, document = found
-        node.config.stash[_KEY].merge(text, json.loads(document))
+    node.config.stash[_KEY].merge(getattr(node, "workeroutput", {}).get("state machines", []))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    counted = config.stash[_KEY].counted
+    coverage = config.stash[_KEY]
     folder = config.getoption("--edges-report")
-    least = config.getoption("--edges-fail-under")
-    if counted is None or not (folder or least or config.option.verbose > 0):
+    failures = coverage.failures(config.getoption("--edges-fail-under"))
+    if not (folder or config.getoption("--edges-fail-under") or config.option.verbose > 0):
         return
-    terminalreporter.section("state machine")
-    terminalreporter.write_line(counted.text(colour=terminalreporter.hasmarkup))
-    for line in _written(counted, folder) if folder else ():
-        terminalreporter.write_line(line)
-    if counted.percentage < least:
-        terminalreporter.write_line(
-            f"FAILED: {counted.percentage:.1f} % of the edges covered, {least:g} % wanted", red=True
-        )
+    if coverage.counted or failures:
+        terminalreporter.section("state machine")
+    for number, counted in enumerate(coverage.counted.values(), 1):
+        terminalreporter.write_line(counted.text(colour=terminalreporter.hasmarkup))
+        for line in _written(counted, folder, "edges" if number == 1 else f"edges-{number}") if folder else ():
+            terminalreporter.write_line(line)
+    for failure in failures:
+        terminalreporter.write_line(f"FAILED: {failure}", red=True)
 
 
-def _written(counted: EdgeCoverage, folder: Path) -> Iterator[str]:
+def _written(counted: EdgeCoverage, folder: Path, name: str) -> Iterator[str]:
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "edges.json").write_text(json.dumps(counted.document(), indent=2), encoding="utf-8")
-    yield f"wrote {folder / 'edges.json'}"
+    report, picture = folder / f"{name}.json", folder / f"{name}.svg"
+    report.write_text(json.dumps(counted.document(), indent=2), encoding="utf-8")
+    yield f"wrote {report}"
     try:
-        (folder / "edges.svg").write_text(svg(counted.machine, counted.edges), encoding="utf-8")
-        yield f"wrote {folder / 'edges.svg'}"
+        picture.write_text(svg(counted.machine, counted.edges), encoding="utf-8")
+        yield f"wrote {picture}"
     except CannotDrawError as error:
         yield f"no picture: {error}"

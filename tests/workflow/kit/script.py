@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from .cases import Answer, Case, Raises
+from .machine import function_name
 
 UNSCRIPTED: Final = "Unscripted"
 
@@ -31,7 +32,12 @@ class Script:
     def __call__(self, function: str, payload: bytes) -> Answer:
         """A function's name does not say which state calls it, so the engine is asked."""
         state = self._current_state()
-        self.calls[function] += 1
-        self.given.append((state, json.loads(payload)))
+        self.calls[function_name(function)] += 1
+        self.given.append((state, json.loads(payload or b"null")))
         left = self._left[state]
         return left.popleft() if left else Raises(UNSCRIPTED, f"{state} calls {function} more often than the case says")
+
+    @property
+    def unasked(self) -> dict[str, int]:
+        """How many answers are left, by state."""
+        return {state: len(left) for state, left in self._left.items() if left}

@@ -22,7 +22,7 @@ from typing import Any, Final, Self
 from ..cases import Answer, Case, Failed, Raises, Returns
 from ..endpoint import InvokeEndpoint
 from ..history import Run
-from ..machine import Machine
+from ..machine import Machine, function_name
 from ..script import Script
 from .base import Deviation, first_reason
 from .executions import ANY_ROLE, DEADLINE_SECONDS, Executions
@@ -154,7 +154,7 @@ def callers_of(machine: Machine) -> dict[str, list[str]]:
     for name in machine.of_type("Task"):
         state = machine.states[name]
         arn = state["Parameters"].get("FunctionName", "") if _INVOKE in state["Resource"] else state["Resource"]
-        callers[arn.partition(":function:")[2].partition(":")[0]].append(name)
+        callers[function_name(arn) if ":function:" in arn else ""].append(name)
     return callers
 
 

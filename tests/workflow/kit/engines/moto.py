@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import itertools
 import json
+import logging
+import os
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -73,17 +75,12 @@ class MotoEngine:
     def __enter__(self) -> Self:
         with ExitStack() as opening:
             self._endpoint = opening.enter_context(InvokeEndpoint())
-            environment = {
-                "AWS_ENDPOINT_URL_LAMBDA": self._endpoint.url,
-                "AWS_DEFAULT_REGION": REGION,
-                "AWS_ACCESS_KEY_ID": "test",
-                "AWS_SECRET_ACCESS_KEY": "test",
-            }
             moto_config: Any = {
                 "stepfunctions": {"execute_state_machine": True},
                 "core": {"passthrough": {"urls": [self._endpoint.url]}},
             }
-            opening.enter_context(mock.patch.dict("os.environ", environment))
+            opening.enter_context(mock.patch.dict("os.environ", _environment(self._endpoint.url), clear=True))
+            opening.enter_context(mock.patch.object(logging.getLogger("moto.stepfunctions"), "disabled", new=True))
             opening.enter_context(mock_aws(config=moto_config))
             opening.enter_context(mock.patch.object(boto3, "client", _one_client_each()))
             opening.enter_context(fast_parsing())
@@ -115,7 +112,16 @@ class MotoEngine:
         self._states.start_execution(stateMachineArn=machine_arn, name=name, input=json.dumps(case.input))
         history = self._ended(arn).to_history_output()["events"]
         run = read({**event, "type": event["type"].value} for event in history)
-        return replace(run, calls=script.calls, given=script.given, waits=self._times.waits, pauses=self._times.pauses)
+        times = self._times
+        return replace(
+            run,
+            calls=script.calls,
+            given=script.given,
+            waits=times.waits,
+            pauses=times.pauses,
+            timeouts=times.timeouts,
+            unasked=script.unasked,
+        )
 
     def _created(self, machine: Machine) -> str:
         if machine.text not in self._machines:
@@ -138,6 +144,21 @@ class MotoEngine:
                 raise TimeoutError(msg)
             time.sleep(POLL_SECONDS)
         return execution
+
+
+def _environment(endpoint_url: str) -> dict[str, str]:
+    """The user's own, without the user's AWS and proxies."""
+    own = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+    return own | {
+        "AWS_ENDPOINT_URL_LAMBDA": endpoint_url,
+        "AWS_DEFAULT_REGION": REGION,
+        "AWS_ACCESS_KEY_ID": "test",
+        "AWS_SECRET_ACCESS_KEY": "test",
+        "AWS_CONFIG_FILE": os.devnull,
+        "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+        "NO_PROXY": "127.0.0.1",
+        "no_proxy": "127.0.0.1",
+    }
 
 
 def _execution(arn: str) -> Any:
