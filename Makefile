@@ -70,9 +70,9 @@ test-engines: $(VENV) $(EMULATOR) $(NODE) ## the state machine's cases on the ot
 mutate-asl: $(VENV) ## change one thing in the state machine after the other: a case has to notice each
 	@$(BIN)/python -m tests.workflow.mutate_asl
 
-.PHONY: mock-file
-mock-file: $(VENV) ## the cases for AWS Step Functions Local: build/workflow/sfn-mock-file.json
-	@$(BIN)/python -m tests.workflow.mock_file
+.PHONY: cases
+cases: $(VENV) ## the state machine's cases in build/workflow: to read, and as a mock file for AWS Step Functions Local
+	@$(BIN)/python -m tests.workflow.write_cases
 
 .PHONY: check
 check: $(VENV) $(SAM) $(NODE) ## the static gates

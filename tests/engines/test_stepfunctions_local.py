@@ -14,7 +14,20 @@ from typing import Any, Final
 import psutil
 import pytest
 
-from tests.workflow.kit.cases import NO_ANSWER, Answer, Case, Failed, Raises, Refused, Returns, Step, Succeeded, task
+from tests.workflow.cases import CASES
+from tests.workflow.kit.cases import (
+    NO_ANSWER,
+    Answer,
+    Case,
+    Failed,
+    NeverAnswers,
+    Raises,
+    Refused,
+    Returns,
+    Step,
+    Succeeded,
+    task,
+)
 from tests.workflow.kit.checks import differences
 from tests.workflow.kit.engines.stepfunctions_local import StepFunctionsLocalEngine, engine
 from tests.workflow.kit.machine import Machine
@@ -116,6 +129,21 @@ def test_a_definition_in_another_language_is_refused() -> None:
 @pytest.mark.parametrize("answers", [[NO_ANSWER], [Refused("ServiceException")], [BROKEN, Returns(1)]], ids=str)
 def test_a_case_that_asks_for_too_much_is_not_run(answers: list[Answer]) -> None:
     assert StepFunctionsLocalEngine().cannot(ONLY, once(*answers))
+
+
+def test_of_the_shipped_machines_cases_it_runs_just_those_without_a_retry(
+    local: StepFunctionsLocalEngine, machine: Machine
+) -> None:
+    """Or a limit that is too wide would leave nothing to run."""
+    answers = {case.name: [step.answers for step in case.steps] for case in CASES}
+    at_once = {
+        name
+        for name, steps in answers.items()
+        if all(len(each) < 2 and not isinstance(answer, Refused | NeverAnswers) for each in steps for answer in each)
+    }
+
+    assert {case.name for case in CASES if not local.cannot(machine, case)} == at_once
+    assert len(at_once) > 25
 
 
 def test_a_state_that_has_caught_an_error_still_puts_its_result_in_its_place(local: StepFunctionsLocalEngine) -> None:

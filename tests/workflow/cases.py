@@ -11,6 +11,7 @@ from typing import Final
 
 from tests.workflow.kit.cases import THROTTLED, Case, Failed, Raises, Returns, Step, Succeeded
 from tests.workflow.words import (
+    ABSENT,
     AFTER_FAILURE,
     BROKEN,
     CONVERTED,
@@ -45,6 +46,7 @@ from tests.workflow.words import (
     fails,
     gives_up,
     in_plain_words,
+    kept,
     looks_again,
     release,
     release_after_failure,
@@ -96,17 +98,17 @@ FAILURES: Final = [
     case("AcquireLock: any other error frees the lock", [acquire(BROKEN), *gives_up(BROKEN)], fails(BROKEN)),
     case(
         "ConvertToGrayscale: any other error frees the lock",
-        [*TAKES, convert(BROKEN), *gives_up(BROKEN)],
+        [*TAKES, convert(BROKEN), *gives_up(BROKEN, lock=kept(PRESENT))],
         fails(BROKEN),
     ),
     case(
         "DeleteOutput: any other error frees the lock",
-        [*FINDS_NONE, remove(BROKEN), *gives_up(BROKEN)],
+        [*FINDS_NONE, remove(BROKEN), *gives_up(BROKEN, lock=kept(ABSENT))],
         fails(BROKEN),
     ),
     case(
         "ReleaseLock: any other error tries to free the lock all the same",
-        [*CONVERTS[:3], release(BROKEN), *gives_up(BROKEN)],
+        [*CONVERTS[:3], release(BROKEN), *gives_up(BROKEN, lock=kept(PRESENT), applied=CONVERTED.payload)],
         fails(BROKEN),
         releases=2,
     ),
@@ -125,6 +127,11 @@ FAILURES: Final = [
     ),
     case(
         "a lock that cannot be freed still ends with the first error",
+        [*TAKES, convert(REJECTED), release_after_failure(BROKEN), failed],
+        Failed(REJECTED.error, REJECTED.cause),
+    ),
+    case(
+        "a lock that another execution has by then too",
         [*TAKES, convert(BROKEN), release_after_failure(LEASE_LOST), failed],
         Failed(BROKEN.error, BROKEN.cause),
     ),

@@ -17,7 +17,7 @@ from rich.progress import track
 from rich.table import Table
 
 from tests.workflow.cases import CASES
-from tests.workflow.kit.hunt import Verdict, hunt
+from tests.workflow.kit.hunt import PROPERTY, REFUSED, Verdict, hunt
 from tests.workflow.kit.mutations import mutants
 from tests.workflow.machine import shipped_machine
 from tests.workflow.template import ROOT
@@ -63,13 +63,13 @@ def main() -> int:
 
 
 def _by_kind(verdicts: list[Verdict]) -> Table:
-    table = Table("what was changed", "killed", "survived", "by how many cases")
+    table = Table("what was changed", "killed by a case", "by a property", "refused by the engine", "survived", "cases")
     for column in table.columns[1:]:
         column.justify = "right"
     for kind in dict.fromkeys(verdict.mutant.kind for verdict in verdicts):
-        killers = [verdict.killer for verdict in verdicts if verdict.mutant.kind == kind]
-        named = Counter(killer for killer in killers if killer)
-        table.add_row(kind, str(named.total()), str(killers.count(None)), str(len(named)))
+        killers = Counter(verdict.killer for verdict in verdicts if verdict.mutant.kind == kind)
+        others = [killers.pop(killer, 0) for killer in (PROPERTY, REFUSED, None)]
+        table.add_row(kind, str(killers.total()), *map(str, others), str(len(killers)))
     return table
 
 

@@ -93,19 +93,19 @@ TIMEOUTS: Final = {
 OWNER: Final = Matches(r"arn:aws:states:[\w-]+:\d+:execution:[\w-]+:[\w-]+")
 
 
-def given(**state: Any) -> dict[str, Any]:
+def told(**state: Any) -> dict[str, Any]:
     """Every task is told who asks, and what has happened so far: the event, and what the tasks before have said."""
     return {"owner": OWNER, "state": {"detail": {"bucket": {"name": INPUT}, "object": {"key": KEY}}, **state}}
 
 
-acquire = task("AcquireLock", given())
+acquire = task("AcquireLock", told())
 route = Step("RouteWork")
 wait = Step("WaitForLock")
-convert = task("ConvertToGrayscale", given(lock=kept(PRESENT)))
-remove = task("DeleteOutput", given(lock=kept(ABSENT)))
-release = task("ReleaseLock", given(applied=CONVERTED.payload))
-release_removal = task("ReleaseLock", given(applied=REMOVED.payload))
-release_after_failure = task(AFTER_FAILURE, given())
+convert = task("ConvertToGrayscale", told(lock=kept(PRESENT)))
+remove = task("DeleteOutput", told(lock=kept(ABSENT)))
+release = task("ReleaseLock", told(applied=CONVERTED.payload))
+release_removal = task("ReleaseLock", told(applied=REMOVED.payload))
+release_after_failure = task(AFTER_FAILURE, told())
 skipped = Step("Skipped")
 failed = Step("Failed")
 
@@ -129,9 +129,10 @@ def in_plain_words(failure: Failure) -> Returns:
     return Returns({"error": ends.error, "cause": ends.cause})
 
 
-def gives_up(failure: Failure, **given: Any) -> tuple[Step, Step]:
+def gives_up(failure: Failure, *, given: Mapping[str, Any] | None = None, **state: Any) -> tuple[Step, Step]:
     """The way out after a failure: the lock is freed, and the function says in plain words what went wrong."""
-    return release_after_failure(in_plain_words(failure), more={"caught": {"Error": failure.error}}, **given), failed
+    caught = {"caught": {"Error": failure.error}}
+    return release_after_failure(in_plain_words(failure), given=given or told(**state), more=caught), failed
 
 
 def after_any_of(names: Sequence[str], pauses: Sequence[float]) -> dict[str, Sequence[float]]:

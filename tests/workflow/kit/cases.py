@@ -219,4 +219,4 @@ def has(whole: Any, part: Any) -> bool:
     """Whether `part` is in `whole`: every field of it, as nested as it is; anything but an object must be equal."""
     if isinstance(part, Mapping):
         return isinstance(whole, Mapping) and all(name in whole and has(whole[name], part[name]) for name in part)
-    return bool(part == whole)
+    return bool(part == whole) and isinstance(part, bool) == isinstance(whole, bool)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from difflib import get_close_matches
 from typing import Any
 
@@ -110,11 +111,12 @@ def _plain(cause: str | None) -> Any:
         return cause
 
 
-def _not_given(case: Case, run: Run) -> list[str]:
-    """The calls that were not as they should be; how many they were is a matter of the errors and the path."""
+def _not_given(case: Case, run: Run) -> Iterator[str]:
+    """The first call that was not as it should be; how many they were is a matter of the errors and the path."""
     asked = [(step.state, step.given) for step in case.steps for _ in step.answers]
-    return [
-        f"{state} was to be called with {_shown(part)}, was with {_shown(payload)}"
-        for (state, part), (by, payload) in zip(asked, run.given or (), strict=False)
-        if not (state == by and has(payload, part))
-    ]
+    for (state, part), (by, payload) in zip(asked, run.given or (), strict=False):
+        if state != by:
+            return
+        if not has(payload, part):
+            yield f"{state} was to be called with {_shown(part)}, was with {_shown(payload)}"
+            return

@@ -25,7 +25,6 @@ class InvokeEndpoint(ThreadingHTTPServer):
 
     Attributes:
         answer: says what a function, by its name or ARN, answers to a payload.
-        closing: set when callers that never get an answer may go.
     """
 
     daemon_threads = True
@@ -33,7 +32,7 @@ class InvokeEndpoint(ThreadingHTTPServer):
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), _Request)
         self.answer: Callable[[str, bytes], Answer] = _nobody
-        self.closing = Event()
+        self._withholding = Event()
 
     @property
     def url(self) -> str:
@@ -44,9 +43,18 @@ class InvokeEndpoint(ThreadingHTTPServer):
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.closing.set()
+        self.let_go()
         self.shutdown()
         self.server_close()
+
+    def let_go(self) -> None:
+        """Let those go that were to get no answer, once nobody waits for it any more."""
+        withholding, self._withholding = self._withholding, Event()
+        withholding.set()
+
+    def withhold(self) -> None:
+        """Wait until then."""
+        self._withholding.wait()
 
     def function_error(self, raised: Raises) -> str:  # noqa: ARG002  # for those who bend the wire format
         """What `X-Amz-Function-Error` says of an exception."""
@@ -70,8 +78,8 @@ class _Request(BaseHTTPRequestHandler):
         name_or_arn = unquote(self.path.removeprefix("/2015-03-31/functions/").removesuffix("/invocations"))
         match server.answer(name_or_arn, body):
             case NeverAnswers():
-                server.closing.wait()
-                self.close_connection = True
+                server.withhold()
+                self._respond(400, {"message": "too late"}, {"x-amzn-ErrorType": "InvalidRequestContentException"})
             case Refused(code, status, message):
                 self._respond(status, {"message": message}, {"x-amzn-ErrorType": code})
             case Raises() as raised:

@@ -40,7 +40,7 @@ class Mutant:
         state: the state that was changed; None where it was none of them.
         change: where and what, for people.
         text: the definition.
-        errors: the names that the changed retrier or catcher matches.
+        errors: the errors that it is about: those that the changed retrier or catcher matches, or the one name.
     """
 
     kind: str
@@ -56,15 +56,21 @@ class Mutant:
 def mutants(machine: Machine) -> Iterator[Mutant]:
     """Every mutant, in the order of the definition.
 
-    A transition is led to each other state; a name in ErrorEquals is taken out, misspelt and moved to each other entry;
-    a retrier or catcher is taken out; a number of a retrier is changed; a Choice's rule is taken out, and each value
-    and comparison in it changed; a field that moves data is taken out, a path led nowhere, a value changed; a task is
-    made to call each other function.
+    - A transition leads to each other state, or is the end.
+    - A name in ErrorEquals is out, misspelt, or in each other entry. An entry matches one name more: each that is
+      caught by name, and States.TaskFailed, which stands for nearly all.
+    - A retrier or catcher is out; a number of a retrier is another.
+    - A rule of a Choice is out; each value and comparison in it is another; its Default is out.
+    - A field that moves data is out, a path leads nowhere, a value is another; a Task calls each other function.
+    - A time-out is out, or longer.
     """
     for other in machine.states:
         if other != machine.start:
             document = {**machine.document, "StartAt": other}
             yield Mutant("transition", None, f"StartAt -> {other}", json.dumps(document))
+    if "TimeoutSeconds" in machine.document:
+        document = {field: value for field, value in machine.document.items() if field != "TimeoutSeconds"}
+        yield Mutant("TimeoutSeconds", None, "TimeoutSeconds is out", json.dumps(document))
     for name in machine.states:
         changes = _Changes(machine, name)
         yield from changes.of_transitions()
@@ -72,6 +78,7 @@ def mutants(machine: Machine) -> Iterator[Mutant]:
         for field in ("Retry", "Catch"):
             yield from changes.of_entries(field)
             yield from changes.of_names(field)
+        yield from changes.of_more_names()
         yield from changes.of_numbers()
         yield from changes.of_data()
 
@@ -84,11 +91,11 @@ class _Changes:
         self._name = name
         self._state: Mapping[str, Any] = machine.states[name]
 
-    def _mutant(self, kind: str, change: str, *edits: tuple[Path, Any], entry: Path = ()) -> Mutant:
+    def _mutant(self, kind: str, change: str, *edits: tuple[Path, Any], entry: Path = (), error: str = "") -> Mutant:
         document = copy.deepcopy(dict(self._machine.document))
         for path, value in edits:
             _edit(document["States"][self._name], path, value)
-        errors = _at(self._state, entry)["ErrorEquals"] if entry else ()
+        errors = [error] if error else _at(self._state, entry)["ErrorEquals"] if entry else ()
         return Mutant(kind, self._name, change, json.dumps(document), tuple(errors))
 
     def _entries(self, field: str) -> list[Mapping[str, Any]]:
@@ -145,13 +152,26 @@ class _Changes:
                 others = [name for name in entry["ErrorEquals"] if name != error]
                 change = f"{field}[{number}].ErrorEquals: {error} is"
                 misspelt = (at, [*others, NOBODY])
-                yield self._mutant("ErrorEquals", f"{change} misspelt", misspelt, entry=at[:2])
+                yield self._mutant("ErrorEquals", f"{change} misspelt", misspelt, error=error)
                 if others:
-                    yield self._mutant("ErrorEquals", f"{change} out", (at, others), entry=at[:2])
+                    yield self._mutant("ErrorEquals", f"{change} out", (at, others), error=error)
                 for new, there in enumerate(entries):
                     if new != number and "States.ALL" not in (error, *there["ErrorEquals"]):  # it has to stand alone
                         moved = ((field, new, "ErrorEquals"), [*there["ErrorEquals"], error])
-                        yield self._mutant("ErrorEquals", f"{change} in {field}[{new}]", misspelt, moved, entry=at[:2])
+                        yield self._mutant("ErrorEquals", f"{change} in {field}[{new}]", misspelt, moved, error=error)
+
+    def of_more_names(self) -> Iterator[Mutant]:
+        caught = [name for entry in self._entries("Catch") for name in entry["ErrorEquals"]]
+        for field in ("Retry", "Catch"):
+            for number, entry in enumerate(self._entries(field)):
+                if "States.ALL" in entry["ErrorEquals"]:
+                    continue
+                for name in [*(caught if field == "Retry" else ()), "States.TaskFailed"]:
+                    if name not in {"States.ALL", *entry["ErrorEquals"]}:
+                        change = f"{field}[{number}].ErrorEquals: {name} is in it too"
+                        at = (field, number, "ErrorEquals")
+                        more = [*entry["ErrorEquals"], name]
+                        yield self._mutant("ErrorEquals", change, (at, more), error=name)
 
     def of_numbers(self) -> Iterator[Mutant]:
         for number, retrier in enumerate(self._entries("Retry")):

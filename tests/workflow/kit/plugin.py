@@ -37,7 +37,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         action="append",
         choices=ENGINES,
         help="what runs the cases; moto if nothing is said, can be given more than once. endpoint starts executions at"
-        " --sfn-endpoint, which has to know the mock file; test-state asks TestState there, and needs no mock file",
+        " --sfn-endpoint, a local server that was given the mock file; test-state asks TestState there, as on AWS",
     )
     group.addoption("--sfn-endpoint", metavar="URL", help="address of a Step Functions API")
     group.addoption("--edges-report", type=Path, metavar="DIR", help="write the edges covered there: JSON, and an SVG")
@@ -132,19 +132,20 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
         terminalreporter.section("state machine")
     for number, counted in enumerate(coverage.counted.values(), 1):
         terminalreporter.write_line(counted.text(colour=terminalreporter.hasmarkup))
-        for line in _written(counted, folder, "edges" if number == 1 else f"edges-{number}") if folder else ():
+        name = "edges" if number == 1 else f"edges-{number}"
+        for line in _written(counted, folder / name, config.rootpath) if folder else ():
             terminalreporter.write_line(line)
     for failure in failures:
         terminalreporter.write_line(f"FAILED: {failure}", red=True)
 
 
-def _written(counted: EdgeCoverage, folder: Path, name: str) -> Iterator[str]:
-    folder.mkdir(parents=True, exist_ok=True)
-    report, picture = folder / f"{name}.json", folder / f"{name}.svg"
+def _written(counted: EdgeCoverage, stem: Path, root: Path) -> Iterator[str]:
+    stem.parent.mkdir(parents=True, exist_ok=True)
+    report, picture = stem.with_suffix(".json"), stem.with_suffix(".svg")
     report.write_text(json.dumps(counted.document(), indent=2), encoding="utf-8")
     yield f"wrote {report}"
     try:
-        picture.write_text(svg(counted.machine, counted.edges), encoding="utf-8")
+        picture.write_text(svg(counted.machine, counted.edges, root), encoding="utf-8")
         yield f"wrote {picture}"
     except CannotDrawError as error:
         yield f"no picture: {error}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any, Final
 
@@ -22,7 +23,8 @@ _RULE: Final = frozenset(
         ),
     }
 )
-_CONTEXT: Final = ("$$.Execution.Id", "$$.Execution.Name", "$$.Execution.Input", "$$.State.Name")
+_PATH: Final = re.compile(r"\$(\.\w+|\[\d+\])*|\$\$\.(Execution\.(Id|Name|Input(\.\w+)*)|State\.Name)")
+_INVOKE: Final = "arn:aws:states:::lambda:invoke"
 
 # What AWS, moto, LocalStack and ministack all make the same of.
 PORTABLE: Final[Mapping[str, frozenset[str]]] = {
@@ -36,8 +38,8 @@ PORTABLE: Final[Mapping[str, frozenset[str]]] = {
 
 
 def unguarded_tasks(machine: Machine) -> list[str]:
-    """Tasks without TimeoutSeconds, Retry or Catch, or whose last catcher lets an error through."""
-    found = []
+    """What has no TimeoutSeconds, and Tasks that have no Retry or Catch or do not catch every error."""
+    found = [] if machine.document.get("TimeoutSeconds") else ["the machine has no TimeoutSeconds"]
     for name in machine.of_type("Task"):
         state = machine.states[name]
         found += [f"{name} has no {field}" for field in ("TimeoutSeconds", "Retry", "Catch") if not state.get(field)]
@@ -46,21 +48,40 @@ def unguarded_tasks(machine: Machine) -> list[str]:
     return found
 
 
-def crowding_retriers(machine: Machine, *, may: Collection[str] = ()) -> list[str]:
+def crowding_retriers(machine: Machine, *, regular: Collection[str] = ()) -> list[str]:
     """Retriers that let all who fail together come back together: no jitter, or no limit to the pause.
 
     Args:
         machine: the definition.
-        may: errors that have to be retried in regular intervals.
+        regular: errors that have to be retried at regular intervals, and not at random.
     """
-    return [
-        f"{name}.Retry[{number}] has no {field}"
-        for name in machine.states
-        for number, retrier in enumerate(machine.states[name].get("Retry", []))
-        if not set(retrier["ErrorEquals"]) <= set(may)
-        for field, wanted in (("JitterStrategy FULL", "FULL"), ("MaxDelaySeconds", None))
-        if retrier.get(field.partition(" ")[0]) is None or (wanted and retrier["JitterStrategy"] != wanted)
-    ]
+    found = []
+    for name in machine.states:
+        for number, retrier in enumerate(machine.states[name].get("Retry", [])):
+            has_jitter = retrier.get("JitterStrategy") == "FULL"
+            if set(retrier["ErrorEquals"]) <= set(regular):
+                found += [f"{name}.Retry[{number}] is at random"] if has_jitter else []
+                continue
+            found += [] if has_jitter else [f"{name}.Retry[{number}] has no JitterStrategy FULL"]
+            found += [] if "MaxDelaySeconds" in retrier else [f"{name}.Retry[{number}] has no MaxDelaySeconds"]
+    return found
+
+
+def crowded_wildcards(machine: Machine) -> list[str]:
+    """Where States.ALL is not alone in its retrier or catcher, or that is not the last; AWS refuses this."""
+    found = []
+    for name, state in machine.states.items():
+        for field in ("Retry", "Catch"):
+            names = [entry["ErrorEquals"] for entry in state.get(field, [])]
+            for number, each in enumerate(names):
+                if "States.ALL" in each and (len(each) > 1 or number < len(names) - 1):
+                    found.append(f"{name}.{field}[{number}] has States.ALL")
+    return found
+
+
+def leading_nowhere(machine: Machine) -> list[str]:
+    """Edges to states that there are not."""
+    return [str(edge) for edge in machine.edges if edge.target not in {*machine.states, END}]
 
 
 def choices_without_default(machine: Machine) -> list[str]:
@@ -68,9 +89,17 @@ def choices_without_default(machine: Machine) -> list[str]:
 
 
 def without_comment(machine: Machine) -> list[str]:
-    """Whatever does not say why it is there: the machine, a state."""
+    """Whatever does not say why it is there: the machine, a state, a retrier or a catcher."""
     found = [] if machine.document.get("Comment") else ["the machine"]
-    return found + [name for name, state in machine.states.items() if not state.get("Comment")]
+    for name, state in machine.states.items():
+        found += [] if state.get("Comment") else [name]
+        found += [
+            f"{name}.{field}[{number}]"
+            for field in ("Retry", "Catch")
+            for number, entry in enumerate(state.get(field, []))
+            if not entry.get("Comment")
+        ]
+    return found
 
 
 def never_entered(machine: Machine) -> list[str]:
@@ -84,17 +113,34 @@ def leading_to_itself(machine: Machine) -> list[str]:
     return [name for name in machine.states if name in machine.neighbours(name)]
 
 
-def ways_around(machine: Machine, start: str, gates: Collection[str], *, but: Collection[str] = ()) -> list[str]:
-    """The states at which a way that began after `start` ends without having entered one of `gates`.
+def ways_around(
+    machine: Machine, start: str, *, gates: Collection[str], last_gates: Collection[str] = (), but: Collection[str] = ()
+) -> list[str]:
+    """The states at which a way that began after `start` ends without having passed a gate.
 
     Args:
         machine: the definition.
         start: where the ways begin.
-        gates: the states one of which each way has to enter.
+        gates: states one of which each way has to pass; one that fails is not passed.
+        last_gates: the same, but it is enough to have tried.
         but: states at which a way may end all the same.
     """
-    passed = machine.reachable(start, without=[*gates, *but])
-    return sorted(name for name in passed if name != END and END in machine.neighbours(name))
+    found: set[str] = set()
+    seen: set[str] = set()
+    waiting = [start]
+    while waiting:
+        name = waiting.pop()
+        for edge in machine.edges:
+            if edge.state != name or edge.field.startswith("Retry"):
+                continue
+            if name in gates and not edge.field.startswith("Catch"):
+                continue
+            if edge.target == END:
+                found.add(name)
+            elif edge.target not in {*seen, *last_gates, *but}:
+                seen.add(edge.target)
+                waiting.append(edge.target)
+    return sorted(found)
 
 
 def not_portable(machine: Machine) -> list[str]:
@@ -116,9 +162,9 @@ def _not_portable_in(state: Mapping[str, Any]) -> Iterator[str]:
             yield from (f"{field}.{each}" for each in entry if each not in allowed)
     for rule in state.get("Choices", []):
         yield from (f"Choices.{operator}" for operator in _operators(rule) if operator not in _RULE)
-    for path in _paths(state):
-        if path.startswith("States.") or (path.startswith("$$") and not path.startswith(_CONTEXT)):
-            yield path
+    if state.get("Resource", _INVOKE) != _INVOKE:
+        yield f"Resource {state['Resource']}"
+    yield from (path for path in _paths(state) if not _PATH.fullmatch(path))
 
 
 def _operators(rule: Mapping[str, Any]) -> Iterator[str]:
@@ -133,7 +179,7 @@ def _paths(node: Any) -> Iterator[str]:
     """Every value that is a path or an intrinsic function."""
     if isinstance(node, Mapping):
         for field, value in node.items():
-            if isinstance(value, str) and field.endswith((".$", "Path")):
+            if isinstance(value, str) and (field.endswith((".$", "Path")) or field == "Variable"):
                 yield value
             yield from _paths(value)
     elif isinstance(node, list):

@@ -11,6 +11,10 @@ from ..history import Run
 from ..machine import Machine
 
 
+class EndlessError(TimeoutError):
+    """An execution has more events than it may have."""
+
+
 class Engine(Protocol):
     """Something that runs the cases of one machine."""
 
@@ -25,7 +29,8 @@ class Engine(Protocol):
         """Run a case to its end.
 
         Raises:
-            TimeoutError: it does not end.
+            TimeoutError: it does not end in time.
+            EndlessError: it has too many events, so that it is in a loop.
         """
 
 

@@ -64,24 +64,26 @@ class _Attempts:
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._latest: _Attempt | None = None
+        self._under_way: list[_Attempt] = []
 
     def begin(self) -> _Attempt:
-        self._latest = _Attempt(self._clock)
-        return self._latest
+        attempt = _Attempt(self._clock, self._under_way.remove)
+        self._under_way.append(attempt)
+        return attempt
 
     def withhold(self) -> None:
-        if self._latest is not None:
-            self._latest.withheld = True
-            self._latest.set()
+        (attempt,) = self._under_way  # of several, nobody could say which
+        attempt.withheld = True
+        attempt.set()
 
 
 class _Attempt:
     """In place of a `threading.Event`."""
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: Clock, end: Callable[[_Attempt], None]) -> None:
         self.withheld = False
         self._clock = clock
+        self._end = end
         self._ended = threading.Event()
 
     def set(self) -> None:
@@ -89,6 +91,7 @@ class _Attempt:
 
     def wait(self, timeout: float) -> bool:
         ended = self._ended.wait(DEADLINE_SECONDS) and not self.withheld
+        self._end(self)
         if not ended:
             self._clock.time_out(timeout)
         return ended
