@@ -91,15 +91,16 @@ def lambdas(
     lambda_server: InvokeEndpoint,
     withhold: Callable[[], None],
     monkeypatch: pytest.MonkeyPatch,
-) -> LambdaEndpoint:
+) -> Iterator[LambdaEndpoint]:
     """The functions as Lambda would run them: the template's handlers, in the template's environment."""
     forget_users_settings(monkeypatch)
     for name, value in template.environment().items():
         monkeypatch.setenv(name, value)
     monkeypatch.setenv("AWS_ENDPOINT_URL_LAMBDA", lambda_server.url)
     clients.calls.begin_anew()
-    lambda_server.answer = LambdaEndpoint(template.functions(), clients.calls, withhold)
-    return lambda_server.answer
+    lambda_server.answer = endpoint = LambdaEndpoint(template.functions(), clients.calls, withhold)
+    yield endpoint
+    lambda_server.let_go()
 
 
 @pytest.fixture(scope="module")

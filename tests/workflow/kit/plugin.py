@@ -57,7 +57,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "engine" in metafunc.fixturenames:
-        engines = metafunc.config.getoption("--engine") or ["moto"]
+        engines = dict.fromkeys(metafunc.config.getoption("--engine") or ["moto"])
         marker = metafunc.definition.get_closest_marker("engines")
         able = [engine for engine in engines if marker is None or engine in marker.args]
         metafunc.parametrize("engine", able, indirect=True, scope="module")
