@@ -48,7 +48,7 @@ def test_a_machine_that_is_another_is_noticed(functions: MinistackEngine, machin
 
     found = differences(another, case, functions.run(another, case), exact=False)
 
-    assert found[0].endswith("ConvertToGrayscale > ReleaseLockAfterFailure > Failed'")
+    assert found[0].endswith("ConvertToGrayscale > ReleaseLockAfterFailure > Failed")
 
 
 def test_of_the_functions_nothing_is_left(emulator: Emulator, machine: Machine) -> None:
