@@ -51,7 +51,7 @@ deploy: build $(VENV) ## deploy to your AWS account; asks for what it needs to k
 .PHONY: test
 test: check setup ## everything: static gates, unit, contract, workflow on every engine, build, end to end
 	$(BIN)/pytest $(SIDE_BY_SIDE) --edges-fail-under=100 --edges-report=build/workflow \
-	  tests/unit tests/contract tests/workflow tests/deployment
+	  tests/unit tests/contract tests/workflow tests/kit tests/deployment
 	$(MAKE) test-engines
 	$(MAKE) mutate-asl
 	$(BIN)/pytest tests/e2e

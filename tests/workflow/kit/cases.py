@@ -211,8 +211,8 @@ def task(state: str, given: Mapping[str, Any] | None = None) -> Callable[..., St
 
 
 def _both(one: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, Any]:
-    nested = {name: _both(one[name], other[name]) for name in one.keys() & other.keys()}
-    return {**one, **other, **nested}
+    shared = [name for name in one if isinstance(one[name], Mapping) and isinstance(other.get(name), Mapping)]
+    return {**one, **other, **{name: _both(one[name], other[name]) for name in shared}}
 
 
 def has(whole: Any, part: Any) -> bool:

@@ -66,7 +66,7 @@ def differences(machine: Machine, case: Case, run: Run, *, exact: bool) -> list[
     expect("status", case.ends.status, run.status)
     expect("error", case.ends.error, run.error)
     expect("cause", *_comparable(case.ends.cause, run.cause))
-    if isinstance(case.ends, Succeeded) and not has(run.output, case.ends.output):
+    if isinstance(case.ends, Succeeded) and case.ends.output and not has(run.output, case.ends.output):
         found.append(f"output: expected {_shown(case.ends.output)} in {_shown(run.output)}")
     for state, left in (run.unasked or {}).items():
         found.append(f"{state}: {left} of {len(case.answers(state))} answers were never asked for")
@@ -117,6 +117,6 @@ def _not_given(case: Case, run: Run) -> Iterator[str]:
     for (state, part), (by, payload) in zip(asked, run.given or (), strict=False):
         if state != by:
             return
-        if not has(payload, part):
+        if part and not has(payload, part):
             yield f"{state} was to be called with {_shown(part)}, was with {_shown(payload)}"
             return

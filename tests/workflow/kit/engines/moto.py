@@ -157,11 +157,12 @@ class MotoEngine:
 def _silence() -> Iterator[None]:
     """Moto logs each error that a case asks for, with all it knows of the machine."""
     logger = logging.getLogger("moto.stepfunctions")
-    nowhere = logging.NullHandler()
-    logger.addHandler(nowhere)
-    with mock.patch.object(logger, "propagate", new=False):
+    level = logger.level
+    logger.setLevel(logging.CRITICAL + 1)  # and not `propagate`: pytest listens to loggers that do not, too
+    try:
         yield
-    logger.removeHandler(nowhere)
+    finally:
+        logger.setLevel(level)
 
 
 def _environment(endpoint_url: str) -> dict[str, str]:
