@@ -152,7 +152,7 @@ def test_each_attempt_at_a_state_gets_its_next_answer_whichever_states_come_betw
     script = Script(case, lambda: next(states))
 
     assert [script("any", b"{}") for _ in range(4)] == [THROTTLED, LOST, WELL, other]
-    assert script.unasked == {}
+    assert script.answers.unasked == {}
 
 
 def test_what_is_asked_is_written_down_by_the_functions_name_and_the_state_that_asks() -> None:
@@ -163,7 +163,7 @@ def test_what_is_asked_is_written_down_by_the_functions_name_and_the_state_that_
 
     assert script.calls == {"post": 2}
     assert script.given == [("Fetch", {"to": "me"}), ("Fetch", None)]
-    assert script.unasked == {"Send": 1}
+    assert script.answers.unasked == {"Send": 1}
 
 
 def test_a_call_that_the_case_has_no_answer_for_fails_and_says_so() -> None:
@@ -171,9 +171,9 @@ def test_a_call_that_the_case_has_no_answer_for_fails_and_says_so() -> None:
 
     answer = script("post", b"{}")
 
-    assert answer == Raises(UNSCRIPTED, "Send calls post more often than the case says")
+    assert answer == Raises(UNSCRIPTED, "Send is tried more often than the case says")
     assert script.calls == {"post": 1}
-    assert script.unasked == {"Fetch": 1}
+    assert script.answers.unasked == {"Fetch": 1}
 
 
 # --- the table ---------------------------------------------------------------------------------------------

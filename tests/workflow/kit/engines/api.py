@@ -9,15 +9,15 @@ from __future__ import annotations
 import itertools
 import json
 import uuid
-from collections import Counter, defaultdict, deque
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any, Final, Self
 
-from ..cases import Answer, Case, Raises, Returns
+from ..cases import Answer, Case, Returns
 from ..history import Run, Visit
 from ..machine import Machine
 from ..mockfile import MockFile
-from ..script import UNSCRIPTED
+from ..script import Answers
 from .base import Deviation, first_reason
 from .executions import ANY_ROLE, DEADLINE_SECONDS, Executions
 
@@ -163,9 +163,7 @@ class _Walk:
         self.visits: list[Visit] = []
         self.pauses: list[float] | None = []
         self.given: list[tuple[str, Any]] | None = []
-        self._left: defaultdict[str, deque[Answer]] = defaultdict(deque)
-        for step in case.steps:
-            self._left[step.state] += step.answers
+        self._answers = Answers(case)
         self._calls = itertools.count(1)
         self._most_calls = 10 + 2 * sum(max(1, len(step.answers)) for step in case.steps)
 
@@ -181,6 +179,7 @@ class _Walk:
             visits=self.visits,
             given=self.given,
             pauses=self.pauses,
+            unasked=self._answers.unasked,
         )
 
     def _visit(self, state: str, input_: str) -> Mapping[str, Any]:
@@ -190,7 +189,7 @@ class _Walk:
             return self._ask(state, input_, 0)
         retries: Counter[int] = Counter()
         while True:
-            answer = self._answer(state)
+            answer = self._answers.next(state)
             retrier = None if isinstance(answer, Returns) else self._machine.retrier(state, answer.error)
             number = retrier[0] if retrier else -1
             asked: dict[str, Any] = {"mock": _mock(answer, self._payload_path(state))}
@@ -203,10 +202,6 @@ class _Walk:
                 return said
             self._note_pause(state, number, said.get("inspectionData", {}))
             retries[number] += 1
-
-    def _answer(self, state: str) -> Answer:
-        left = self._left[state]
-        return left.popleft() if left else Raises(UNSCRIPTED, f"{state} is tried more often than the case says")
 
     def _ask(self, state: str, input_: str, retries: int, **about: Any) -> Mapping[str, Any]:
         if next(self._calls) > self._most_calls:

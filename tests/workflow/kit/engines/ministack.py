@@ -22,12 +22,10 @@ from typing import Any, Final, Self
 from ..cases import Answer, Case, Failed, Raises, Returns
 from ..endpoint import InvokeEndpoint
 from ..history import Run
-from ..machine import Machine, function_name
+from ..machine import Machine
 from ..script import Script
 from .base import Deviation, first_reason
 from .executions import ANY_ROLE, DEADLINE_SECONDS, Executions
-
-_INVOKE: Final = ":::lambda:invoke"
 
 
 def _calls_what_the_definition_does_not_name(machine: Machine, _: Case) -> bool:
@@ -120,7 +118,7 @@ class MinistackEngine:
 
         self._endpoint.answer = answer
         run = self._executions.run(created, case.input, name=name)
-        return replace(run, calls=script.calls, given=script.given)
+        return replace(run, calls=script.calls, given=script.given, unasked=script.answers.unasked)
 
     def _create(self, names: Iterable[str]) -> None:
         new = [name for name in names if name not in self._created]
@@ -146,15 +144,13 @@ class MinistackEngine:
 
 
 def callers_of(machine: Machine) -> dict[str, list[str]]:
-    """The functions that a machine's tasks call, by their names in the ARNs, and the states that call each.
+    """The functions that a machine's tasks call, and the states that call each.
 
-    Tasks with no function's ARN are there under an empty name.
+    Tasks that call none, or one that the definition does not name, are there under an empty name.
     """
     callers: defaultdict[str, list[str]] = defaultdict(list)
     for name in machine.of_type("Task"):
-        state = machine.states[name]
-        arn = state["Parameters"].get("FunctionName", "") if _INVOKE in state["Resource"] else state["Resource"]
-        callers[function_name(arn) if ":function:" in arn else ""].append(name)
+        callers[machine.function(name) or ""].append(name)
     return callers
 
 

@@ -124,7 +124,7 @@ class MotoEngine:
             waits=times.waits,
             pauses=times.pauses,
             timeouts=times.timeouts,
-            unasked=script.unasked,
+            unasked=script.answers.unasked,
         )
 
     def _created(self, machine: Machine) -> str:
