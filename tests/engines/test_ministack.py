@@ -33,6 +33,18 @@ def test_what_is_not_run_would_still_come_out_otherwise(emulator: Emulator, mach
     assert [str(case) for case in agree] == []
 
 
+@pytest.mark.parametrize("name", ["endpoint", "test-state"])
+def test_a_case_runs_at_any_address_with_the_users_own_credentials(
+    emulator: Emulator, machine: Machine, name: str
+) -> None:
+    users_own = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_DEFAULT_REGION": "eu-west-1"}
+
+    with engine_named(name, endpoint=emulator.url, users_own=users_own, emulator=lambda: emulator) as engine:
+        run = engine.run(machine, ANY_CASE)
+
+    assert differences(machine, ANY_CASE, run, exact=False) == []
+
+
 # --- the functions -----------------------------------------------------------------------------------------
 
 

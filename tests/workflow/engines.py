@@ -8,6 +8,7 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any, Final
 from unittest import mock
+from urllib.parse import urlsplit
 
 import boto3
 from botocore.config import Config
@@ -96,6 +97,7 @@ def _elsewhere(name: str, endpoint: str, users_own: Mapping[str, str]) -> MockFi
         local: Any = boto3.Session("test", "test", region_name=REGION)
         client = local.client("stepfunctions", endpoint_url=endpoint, config=_ON_LOOPBACK)
         return MockFileEngine(client, MOCK_FILE, deviations=STEP_FUNCTIONS_LOCAL)
+    config = _ON_LOOPBACK if urlsplit(endpoint).hostname in {"127.0.0.1", "localhost", "::1"} else _ON_AWS
     with mock.patch.dict(os.environ, users_own):
-        on_aws: Any = boto3.Session()
-        return StateByStateEngine(on_aws.client("stepfunctions", endpoint_url=endpoint, config=_ON_AWS))
+        users: Any = boto3.Session()
+        return StateByStateEngine(users.client("stepfunctions", endpoint_url=endpoint, config=config))
