@@ -98,6 +98,24 @@ def test_a_history_without_an_end_is_no_run() -> None:
 
 
 @pytest.mark.parametrize(
+    "type_",
+    [
+        *("TaskFailed", "TaskTimedOut", "TaskStartFailed", "TaskSubmitFailed", "LambdaFunctionFailed"),
+        *("LambdaFunctionTimedOut", "LambdaFunctionStartFailed", "LambdaFunctionScheduleFailed"),
+    ],
+)
+def test_an_attempt_fails_in_each_way_that_a_history_has_for_it(type_: str) -> None:
+    """GetExecutionHistory, HistoryEvent: the types that end an attempt at a task."""
+    history = [
+        {"type": "TaskStateEntered", "stateEnteredEventDetails": {"name": "Bake"}},
+        {"type": type_, f"{type_[0].lower()}{type_[1:]}EventDetails": {"error": "Burnt"}},
+        {"type": "ExecutionFailed", "executionFailedEventDetails": {"error": "Burnt"}},
+    ]
+
+    assert [visit.attempts for visit in read(history).visits] == [["Burnt"]]
+
+
+@pytest.mark.parametrize(
     ("name", "error", "expected"),
     [
         ("States.ALL", "States.Timeout", True),
