@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 import json
-import os
 import re
-import shutil
-import subprocess
-import sys
 from pathlib import Path
 from typing import Final
 
 import pytest
 
+from tests.kit.projects import new_project, python
 from tests.workflow.template import ROOT
 
 PAGE: Final = (ROOT / "docs/testing-state-machines.md").read_text(encoding="utf-8")
-KIT: Final = ROOT / "tests/workflow/kit"
 
 
 def blocks(language: str) -> list[str]:
@@ -26,26 +22,19 @@ def blocks(language: str) -> list[str]:
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A project of somebody else's, with the kit in it and the page's files."""
-    folder = tmp_path_factory.mktemp("project")
-    shutil.copytree(KIT, folder / "tests/kit", ignore=shutil.ignore_patterns("__pycache__"))
     definition, conftest, table, mutate = *blocks("json"), *blocks("python")
-    for name, text in {
+    files = {
         "statemachine/order.asl.json": definition,
         "tests/conftest.py": conftest,
         "tests/test_order.py": table,
         "tests/mutate.py": mutate,
-    }.items():
-        (folder / name).parent.mkdir(exist_ok=True)
-        (folder / name).write_text(text, encoding="utf-8")
-    return folder
+    }
+    return new_project(tmp_path_factory.mktemp("project"), files)
 
 
 def run(project: Path, *arguments: str, exit_code: int = 0) -> str:
-    """Run Python in the project, without anything of ours on its path; what it has printed."""
-    environment = {name: value for name, value in os.environ.items() if not name.startswith(("PYTEST", "PYTHON"))}
-    done = subprocess.run(
-        [sys.executable, *arguments], cwd=project, env=environment, capture_output=True, text=True, check=False
-    )
+    """Run Python in the project; what it has printed."""
+    done = python(project, *arguments)
     assert done.returncode == exit_code, done.stdout + done.stderr
     return done.stdout
 

@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
-import shutil
-import subprocess
-import sys
 from pathlib import Path
 from typing import Final
 
 import pytest
 
-from tests.kit.test_documentation import KIT
+from tests.kit.projects import new_project, python
 
 # An engine that does what a case says, so that nothing is tested here but the plugin.
 CONFTEST: Final = """
@@ -75,18 +71,13 @@ RIGHT: Final = LEFT.replace("left", "right").replace("Left", "Right")
 
 @pytest.fixture(scope="module")
 def kit(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("project")
-    shutil.copytree(KIT, folder / "tests/kit", ignore=shutil.ignore_patterns("__pycache__"))
-    (folder / "tests/conftest.py").write_text(CONFTEST, encoding="utf-8")
-    return folder
+    return new_project(tmp_path_factory.mktemp("project"), {"tests/conftest.py": CONFTEST})
 
 
 def run(project: Path, tests: str, *arguments: str) -> tuple[int, str]:
-    """Run pytest in the project, without anything of ours on its path; its exit code, and what it has printed."""
+    """Run pytest in the project; its exit code, and what it has printed."""
     (project / "tests/test_it.py").write_text(IMPORTS + tests, encoding="utf-8")
-    environment = {name: value for name, value in os.environ.items() if not name.startswith(("PYTEST", "PYTHON"))}
-    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *arguments]
-    done = subprocess.run(command, cwd=project, env=environment, capture_output=True, text=True, check=False)
+    done = python(project, "-m", "pytest", "-p", "no:cacheprovider", *arguments)
     return done.returncode, done.stdout + done.stderr
 
 

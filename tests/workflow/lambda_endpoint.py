@@ -67,17 +67,14 @@ class Handling(Enum):
 
 @dataclass
 class _Script:
-    """What a test asks for one function. Each fault is for one call, in order, until only `for_good` is left."""
+    """What a test asks for one function. Each fault is for one call, in order."""
 
     faults: deque[tuple[Fault, Handling]] = field(default_factory=deque)
-    for_good: Fault | None = None
     hooks: dict[int, Callable[[], object]] = field(default_factory=dict)
 
     def next_fault(self) -> tuple[Fault | None, Handling]:
         """The fault of this call, and what the handler does all the same."""
-        if self.faults:
-            return self.faults.popleft()
-        return self.for_good, Handling.DONE if self.for_good is None else Handling.NONE
+        return self.faults.popleft() if self.faults else (None, Handling.DONE)
 
 
 class LambdaEndpoint:
@@ -107,10 +104,6 @@ class LambdaEndpoint:
     def fail(self, function: str, fault: Fault, *, times: int = 1) -> None:
         """Answer the next `times` calls with `fault`; the handler does not run."""
         self._script(function).faults.extend([(fault, Handling.NONE)] * times)
-
-    def fail_for_good(self, function: str, fault: Fault) -> None:
-        """Answer every call with `fault`; the handler does not run."""
-        self._script(function).for_good = fault
 
     def lose_answer(self, function: str, fault: Fault = SERVICE_EXCEPTION) -> None:
         """Run the handler at the next call, and answer with `fault` all the same."""

@@ -122,11 +122,7 @@ def expected_events(machine: Machine, case: Case) -> list[str]:
     events = ["ExecutionStarted"]
     for step in case.steps:
         type_ = machine.states[step.state]["Type"]
-        kind = (
-            "LambdaFunction"
-            if ":lambda:" in machine.states[step.state].get("Resource", "").partition(":::")[0]
-            else "Task"
-        )
+        kind = "LambdaFunction" if machine.is_by_arn(step.state) else "Task"
         events.append(f"{type_}StateEntered")
         for answer in step.answers:
             ending = "Succeeded" if isinstance(answer, Returns) else "Failed"

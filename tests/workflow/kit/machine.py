@@ -18,7 +18,7 @@ from typing import Any, Final
 TERMINAL: Final = frozenset({"States.Runtime"})
 
 END: Final = "(end)"
-INVOKES: Final = ("arn:aws:states:::lambda:invoke",)
+INVOKE: Final = "arn:aws:states:::lambda:invoke"
 
 
 def function_name(name_or_arn: str) -> str:
@@ -82,9 +82,14 @@ class Machine:
     def function(self, name: str) -> str | None:
         """The name of the function that a Task calls; None where the definition does not name one."""
         state = self.states[name]
-        resource = state.get("Resource", "")
-        arn = state.get("Parameters", {}).get("FunctionName") if resource in INVOKES else resource
-        return function_name(arn) if arn and (resource in INVOKES or ":function:" in arn) else None
+        if self.is_by_arn(name):
+            return function_name(state["Resource"])
+        named = state.get("Parameters", {}).get("FunctionName") if state.get("Resource") == INVOKE else None
+        return function_name(named) if named else None
+
+    def is_by_arn(self, name: str) -> bool:
+        """Whether a Task's resource is the function's ARN itself."""
+        return ":function:" in self.states[name].get("Resource", "")
 
     # --- edges ---------------------------------------------------------------------------------------------
 
@@ -130,13 +135,13 @@ class Machine:
         """The states (and `END`) that can follow a state."""
         return {edge.target for edge in self.edges if edge.state == name and not edge.field.startswith("Retry")}
 
-    def reachable(self, start: str, *, without: Sequence[str] = ()) -> set[str]:
-        """Every state, and `END`, that can be entered after `start` on a way that enters none of `without`."""
+    def reachable(self, start: str) -> set[str]:
+        """Every state, and `END`, that can be entered after `start`."""
         found: set[str] = set()
         waiting = [start]
         while waiting:
             name = waiting.pop()
-            new = self.neighbours(name) - found - set(without) if name != END else set()
+            new = self.neighbours(name) - found
             found |= new
             waiting += new
         return found

@@ -88,7 +88,9 @@ class _Coverage:
         self.counted: dict[str, EdgeCoverage] = {}
 
     def of(self, machine: Machine) -> EdgeCoverage:
-        return self.counted.setdefault(machine.text, EdgeCoverage(machine))
+        if machine.text not in self.counted:
+            self.counted[machine.text] = EdgeCoverage(machine)
+        return self.counted[machine.text]
 
     def documents(self) -> list[tuple[str, str]]:
         return [(text, json.dumps(counted.document())) for text, counted in self.counted.items()]

@@ -6,7 +6,7 @@ import re
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any, Final
 
-from .machine import END, Machine
+from .machine import END, INVOKE, Machine
 
 _ANY_STATE: Final = frozenset({"Type", "Comment", "Next", "End"})
 _RETRIER: Final = frozenset(
@@ -24,7 +24,6 @@ _RULE: Final = frozenset(
     }
 )
 _PATH: Final = re.compile(r"\$(\.\w+|\[\d+\])*|\$\$\.(Execution\.(Id|Name|Input(\.\w+)*)|State\.Name)")
-_INVOKE: Final = "arn:aws:states:::lambda:invoke"
 
 # What AWS, moto, LocalStack and ministack all make the same of.
 PORTABLE: Final[Mapping[str, frozenset[str]]] = {
@@ -162,7 +161,7 @@ def _not_portable_in(state: Mapping[str, Any]) -> Iterator[str]:
             yield from (f"{field}.{each}" for each in entry if each not in allowed)
     for rule in state.get("Choices", []):
         yield from (f"Choices.{operator}" for operator in _operators(rule) if operator not in _RULE)
-    if state.get("Resource", _INVOKE) != _INVOKE:
+    if state.get("Resource", INVOKE) != INVOKE:
         yield f"Resource {state['Resource']}"
     yield from (path for path in _paths(state) if not _PATH.fullmatch(path))
 

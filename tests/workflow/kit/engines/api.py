@@ -219,7 +219,7 @@ class _Walk:
 
     def _payload_path(self, state: str) -> str | None:
         """The field that a function's payload is in; None where a function's ARN is the resource."""
-        return "Payload" if ":::lambda:invoke" in self._machine.states[state]["Resource"] else None
+        return None if self._machine.is_by_arn(state) else "Payload"
 
     def _note_given(self, state: str, inspected: Mapping[str, str]) -> None:
         text = inspected.get("afterParameters") or inspected.get("afterArguments")

@@ -11,9 +11,9 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
 from ...cases import Answer, Case, NeverAnswers, Refused
-from ...machine import Machine
+from ...machine import INVOKE, Machine
 from ..base import Deviation
-from .translation import INVOKE, filled
+from .translation import filled
 
 _NAME: Final = "[A-Za-z_][A-Za-z0-9_]*"
 _PATH: Final = rf"\$(\.{_NAME})*|\$\$\.Execution\.(Id|Name|Input)"

@@ -27,7 +27,6 @@ from ...machine import Machine
 State = Mapping[str, Any]
 Event = Mapping[str, Any]
 
-INVOKE: Final = "arn:aws:states:::lambda:invoke"
 _AS_IT_IS: Final = {"Type", "ResultPath", "Catch", "Choices", "Default", "Next", "End"}
 
 
