@@ -1,0 +1,287 @@
+"""What can happen next in a world, and doing it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final, NamedTuple
+
+from objectlock.errors import ServiceUnavailable, WriteInDoubt
+from objectlock.record import LEASE_EXPIRES_AT, OBJECT_ID, WORKER_UNTIL, Outcome
+from tests.simulation import promises, user
+from tests.simulation.lambdas import Call, Heard, Invocation
+from tests.simulation.world import KILLED, Doubt, Execution, Report, World
+from tests.workflow.kit.cases import Raises, Refused
+
+MOST_STEPS: Final = 4_000  # a world that has not come to rest by then never will
+REST_MS: Final = 61_000  # longer than any lease
+
+GOES_ON, HAPPENS, RARELY = 8, 3, 1  # weights
+ALIVE: Final = "RUNNING"
+LOST: Final = Refused("ServiceException", 500, "the answer is lost")
+UNHEARD_OF: Final = Raises("HandlerNotFound", "an error that is not tried again")
+
+
+class Move(NamedTuple):
+    """Something that can happen.
+
+    Attributes:
+        weight: how likely it is, against the others.
+    """
+
+    weight: float
+    do: Callable[..., None]
+    arguments: tuple[Any, ...] = ()
+
+
+class AccessDenied(Exception):
+    """AWS refuses a call, and will the next time."""
+
+
+def run(world: World) -> None:
+    """Let things happen until nothing can any more. Raises: promises.Violation."""
+    try:
+        while step(world):
+            pass
+    finally:
+        world.end()
+
+
+def step(world: World) -> bool:
+    """Let one thing happen; False where there is nothing left. Raises: promises.Violation."""
+    moves = possible(world)
+    wrong = mishaps(world)
+    if not moves:
+        promises.quiet(rested(world))
+        moves = [Move(GOES_ON, _nothing)]
+        if not wrong:
+            return False
+    world.steps += 1
+    promises.promise(world.steps < MOST_STEPS, f"it gets quiet within {MOST_STEPS} steps")
+    chosen = [*moves, *wrong][world.chooser.choose([each.weight for each in (*moves, *wrong)])]
+    chosen.do(world, *chosen.arguments)
+    return chosen.do is not _nothing
+
+
+def rested(world: World) -> World:
+    """A while later."""
+    world.now += REST_MS
+    return world
+
+
+def _nothing(_: World) -> None:
+    """That was all."""
+
+
+# --- what goes well --------------------------------------------------------------------------------------------
+
+
+def possible(world: World) -> list[Move]:
+    """What can happen without anything going wrong."""
+    moves = [Move(GOES_ON * each.pace, goes_on, (each,)) for each in world.invocations if each.wakes_at <= world.now]
+    moves += [
+        Move(GOES_ON, wakes, (each,)) for each in world.executions if each.status == ALIVE and _is_due(world, each)
+    ]
+    can_go_on = bool(moves)
+    moves += [
+        Move(HAPPENS, delivers, (each,))
+        for each in world.undelivered
+        if not world.settings.calm or _is_calm(world, each)
+    ]
+    if world.done < len(world.settings.plan):
+        moves.append(Move(HAPPENS * world.settings.user_pace, user.changes))
+    moves += [Move(HAPPENS, reports, (each,)) for each in world.reports]
+    moves += [Move(RARELY / 2, takes_effect, (each,)) for each in world.doubts]
+    moves += [Move(RARELY, tried_again, (each,)) for each in world.executions if each.status != ALIVE]
+    if not can_go_on and (moments := world.moments()):
+        moves.append(Move(GOES_ON, passes, (min(moments) - world.now,)))
+    return moves
+
+
+def _is_due(world: World, execution: Execution) -> bool:
+    return execution.until <= world.now
+
+
+def _is_calm(world: World, event: int) -> bool:
+    key = world.events[event].key
+    is_first = min(each for each in world.undelivered if world.events[each].key == key) == event
+    return is_first and not any(each.key == key and each.status == ALIVE for each in world.executions)
+
+
+def delivers(world: World, event: int) -> None:
+    world.undelivered.remove(event)
+    world.deliver(event)
+
+
+def wakes(world: World, execution: Execution) -> None:
+    world.wakes(execution)
+
+
+def reports(world: World, report: Report) -> None:
+    world.reports.remove(report)
+    if world.mishap("lost_reports"):
+        world.say("EventBridge", f"loses the report that {report.name} has ended")
+    else:
+        world.reap(report)
+
+
+def takes_effect(world: World, doubt: Doubt) -> None:
+    world.doubts.remove(doubt)
+    what, found = world.make(doubt.call, doubt.invocation)
+    world.say(doubt.invocation.caller, f"{doubt.call.method}, which was in doubt, comes to {what} {_brief(found)}")
+
+
+def tried_again(world: World, execution: Execution) -> None:
+    """Somebody sees to an execution that did not succeed."""
+    is_stopped = execution.status != "FAILED"  # a redrive of that one would only fail again
+    if is_stopped and world.chooser.choose([1, 1]):
+        world.redrive(execution)
+    else:
+        world.say("somebody", f"starts {execution.name} again")
+        world.start_again(execution)
+
+
+def passes(world: World, milliseconds: int) -> None:
+    world.say("time", f"{milliseconds / 1000:.3f} s pass")
+    world.passes(milliseconds)
+
+
+def goes_on(world: World, invocation: Invocation) -> None:
+    """A Lambda makes its next call to AWS."""
+    call = invocation.stands_before
+    assert call is not None
+    is_write = call.method in {"write", "delete"}
+    is_lock = call.port == "locks"
+    kinds = (
+        ["kills", "errors", "refusals"]
+        + ["losses"] * (is_write or is_lock)
+        + ["doubts"] * is_write
+        + ["repeats"] * is_lock
+    )
+    mishap = world.mishap(*kinds)
+    heard = _made(world, invocation, call, mishap) if mishap else world.make(call, invocation)
+    words = (
+        f"{invocation.function}: {call.method} {_brief(heard and heard[1])} {mishap and f'({mishap})'}"
+        if world.tell
+        else ""
+    )
+    world.say(invocation.caller, words)
+    if heard is None:
+        world.ends(invocation, KILLED)
+    else:
+        world.let_hear(invocation, heard)
+    if world.settings.tick_ms:
+        world.passes(world.settings.tick_ms)
+
+
+def _made(world: World, invocation: Invocation, call: Call, mishap: str) -> Heard | None:
+    """What is heard of a call at which something goes wrong; None where nobody is left to hear it."""
+    lost = WriteInDoubt("no answer") if call.method in {"write", "delete"} else ServiceUnavailable("no answer")
+    match mishap:
+        case "kills":
+            if world.chooser.choose([1, 1]):
+                world.make(call, invocation)
+            return None
+        case "errors":
+            return "error", ServiceUnavailable("busy")
+        case "refusals":
+            return "error", AccessDenied("not allowed")
+        case "losses":
+            world.make(call, invocation)
+            return "error", lost
+        case "repeats":
+            world.make(call, invocation)
+            return world.make(call, invocation)
+        case _:
+            world.doubts.append(Doubt(call, invocation, invocation.ends_at))
+            return "error", lost
+
+
+# --- what goes wrong by itself -----------------------------------------------------------------------------------
+
+
+def mishaps(world: World) -> list[Move]:
+    """What can go wrong without anybody doing anything."""
+    if not world.left:
+        return []
+    moves = []
+    running = [each for each in world.executions if each.status == ALIVE]
+    waiting = [each for each in running if each.waits_for is not None]
+    if "duplicates" in world.left and world.events:
+        moves += [
+            Move(RARELY / 4, delivered_again, (number,)) for number, each in enumerate(world.events) if each.deliveries
+        ]
+    if "stops" in world.left:
+        moves += [Move(RARELY / 4, stopped, (each,)) for each in running]
+    for mishap in ("ambiguities", "silences", "failures"):
+        if mishap in world.left:
+            moves += [Move(RARELY / 4, misinformed, (each, mishap)) for each in waiting]
+    if "kills" in world.left:
+        moves += [Move(RARELY / 4, killed, (each,)) for each in world.invocations if world.waiting_for(each) is None]
+    if "delays" in world.left and world.invocations:
+        moves += [Move(RARELY / 3, delayed)]
+    if "expiries" in world.left:
+        moves += [Move(RARELY, expires, (key,)) for key in world.tombstones()]
+    if "early" in world.left:
+        at_work = [key for key in world.versions if int(world.record(key).get(WORKER_UNTIL, 0)) >= world.now]
+        moves += [Move(GOES_ON, ends_early, (key,)) for key in at_work]
+    return moves
+
+
+def delivered_again(world: World, event: int) -> None:
+    world.spend("duplicates")
+    world.deliver(event)
+
+
+def stopped(world: World, execution: Execution) -> None:
+    world.spend("stops")
+    world.stop(execution, "ABORTED")
+
+
+def misinformed(world: World, execution: Execution, mishap: str) -> None:
+    """The execution hears of its Lambda what is not so, or nothing, while that goes on."""
+    world.spend(mishap)
+    if mishap == "silences":
+        execution.waits_for = None  # until its time-out
+        world.say(execution.name, f"will not hear of {execution.position.state}")
+        return
+    answer = LOST if mishap == "ambiguities" else UNHEARD_OF
+    world.say(execution.name, f"{execution.position.state} -> {answer.error}, although it goes on")
+    world.hears(execution, answer)
+
+
+def killed(world: World, invocation: Invocation) -> None:
+    """A Lambda that nobody waits for; the others are killed at their calls."""
+    world.spend("kills")
+    world.say(invocation.caller, f"{invocation.function} is killed")
+    world.ends(invocation, KILLED)
+
+
+def delayed(world: World) -> None:
+    """Time passes although a Lambda could go on: to the next moment that makes a difference, or beyond."""
+    world.spend("delays")
+    moments = sorted({*world.moments(), *world.ends_on_record()})[:4]
+    steps = [moment - world.now for moment in moments] or [1000]
+    passes(world, steps[world.chooser.choose([4, 2, 1, 1][: len(steps)])])
+
+
+def expires(world: World, key: str) -> None:
+    world.spend("expiries")
+    world.expire(key)
+
+
+def ends_early(world: World, key: str) -> None:
+    """As a clock that is wrong would have it."""
+    world.spend("early")
+    world.say("somebody", f"thinks that the lease of {key} has ended")
+    record = world.record(key)
+    past = world.now - 60_000
+    world.locks.items[str(record[OBJECT_ID])] = {**record, LEASE_EXPIRES_AT: past, WORKER_UNTIL: past}
+
+
+def _brief(found: object) -> str:
+    match found:
+        case Outcome(accepted, item):
+            about = {name: value for name, value in item.items() if name != OBJECT_ID}
+            return f"{'accepted' if accepted else 'refused'}: {about}"
+        case _:
+            return repr(found)

@@ -1,0 +1,70 @@
+"""The table of the broken variants, for docs/reliability.md."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from statistics import median
+from typing import Final
+
+from tests.simulation.choices import Chance
+from tests.simulation.search import Finding
+from tests.simulation.variants import Variant
+
+BEGIN: Final = "<!-- variants -->"
+END: Final = "<!-- /variants -->"
+SCHEDULES: Final = 4_000
+
+
+@dataclass(frozen=True)
+class Row:
+    """What was measured of one variant.
+
+    Attributes:
+        found: after how many schedules at random, and by the shortest one.
+        ends: how it ends.
+    """
+
+    variant: Variant
+    found: str
+    ends: str
+
+    def __str__(self) -> str:
+        cells = (f"`{self.variant.name}`", self.variant.what, str(self.variant.world), self.found, self.ends)
+        return f"| {' | '.join(cells)} |"
+
+
+def measured(variant: Variant) -> Row:
+    """Look at a variant at random, and at every schedule of its world."""
+    with variant.applied():
+        always, ends = variant.every().run(), variant.every(ends_only=True).run()
+        after = _schedules(variant)
+    if isinstance(always, Finding):
+        found = f"{after}; {_promise(always.broken)}: {always.steps} steps"
+    else:
+        found = f"in none of {SCHEDULES:,}; nothing is broken in any of its {always.states:,} states"
+    if isinstance(ends, Finding):
+        return Row(variant, found, f"wrong: {ends.steps} steps")
+    return Row(variant, found, f"right, from each of {ends.states:,} states: {variant.covered_by}")
+
+
+def _schedules(variant: Variant) -> str:
+    """After how many one is found, half the time, and the most that it took."""
+    simulation, gaps, last = variant.at_random(), [], -1
+    for seed in range(SCHEDULES):
+        if isinstance(simulation.run(Chance(seed)), Finding):
+            gaps.append(seed - last)
+            last = seed
+    return f"{round(median(gaps))} (at most {max(gaps)})" if gaps else f"in none of {SCHEDULES:,}"
+
+
+def _promise(broken: str) -> str:
+    return re.sub(r", but .*", "", broken)
+
+
+def written(document: str, rows: Sequence[Row]) -> str:
+    """The document with the table in its place."""
+    head = "| variant | what is wrong | world | schedules until found; promise; shortest | in the end |"
+    table = "\n".join([head, "| --- " * 5 + "|", *map(str, rows)])
+    return re.sub(f"(?s){BEGIN}.*{END}", lambda _: f"{BEGIN}\n{table}\n{END}", document)
