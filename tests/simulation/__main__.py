@@ -120,6 +120,25 @@ def every(
 
 
 @app.command()
+def variant(name: Annotated[str, typer.Argument(help=f"One of {', '.join(each.name for each in VARIANTS)}.")]) -> None:
+    """Break the protocol on purpose in one place, and print a short schedule that shows it."""
+    chosen = next((each for each in VARIANTS if each.name == name), None)
+    if chosen is None:
+        console.print(f"[red]wrong[/] no variant {escape(repr(name))}: {', '.join(each.name for each in VARIANTS)}")
+        raise typer.Exit(2)
+    with chosen.applied():
+        found = chosen.every().run()
+        if not isinstance(found, Finding):
+            console.print(f"nothing is broken in any of its {found.states:,} states: {chosen.covered_by}")
+            return
+        console.print(
+            f"{chosen.what}\n[bold red]broken[/] {escape(found.broken)}\n[bold]in[/] {escape(str(found.settings))}\n"
+        )
+        simulation = Simulation(chosen.make(), lambda _: found.settings)
+        console.print(escape(str(simulation.timeline(found.decisions))))
+
+
+@app.command()
 def variants(
     write: Annotated[bool, typer.Option("--write", help="Write the table into docs/reliability.md.")] = False,
 ) -> None:

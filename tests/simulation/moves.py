@@ -9,6 +9,7 @@ from objectlock.errors import ServiceUnavailable, WriteInDoubt
 from objectlock.record import LEASE_EXPIRES_AT, OBJECT_ID, WORKER_UNTIL, Outcome
 from tests.simulation import promises, user
 from tests.simulation.lambdas import Call, Heard, Invocation
+from tests.simulation.timeline import call_in_words
 from tests.simulation.world import KILLED, Doubt, Execution, Report, World
 from tests.workflow.kit.cases import Raises, Refused
 
@@ -126,8 +127,8 @@ def reports(world: World, report: Report) -> None:
 
 def takes_effect(world: World, doubt: Doubt) -> None:
     world.doubts.remove(doubt)
-    what, found = world.make(doubt.call, doubt.invocation)
-    world.say(doubt.invocation.caller, f"{doubt.call.method}, which was in doubt, comes to {what} {_brief(found)}")
+    words = call_in_words(doubt.call, {}, world.make(doubt.call, doubt.invocation))
+    world.say("S3", f"carries out what {doubt.invocation.caller} had no answer to: {words}")
 
 
 def tried_again(world: World, execution: Execution) -> None:
@@ -158,19 +159,28 @@ def goes_on(world: World, invocation: Invocation) -> None:
         + ["repeats"] * is_lock
     )
     mishap = world.mishap(*kinds)
-    heard = _made(world, invocation, call, mishap) if mishap else world.make(call, invocation)
-    words = (
-        f"{invocation.function}: {call.method} {_brief(heard and heard[1])} {mishap and f'({mishap})'}"
-        if world.tell
-        else ""
-    )
-    world.say(invocation.caller, words)
+    before = world.record(invocation.key)
+    try:
+        heard = _made(world, invocation, call, mishap) if mishap else world.make(call, invocation)
+    except promises.Violation:
+        _tell(
+            world,
+            invocation,
+            call_in_words(call, before, ("value", Outcome(accepted=True, item=world.record(invocation.key)))),
+        )
+        raise
+    if world.tell is not None:
+        _tell(world, invocation, f"{call_in_words(call, before, heard)}{mishap and f' ({mishap})'}")
     if heard is None:
         world.ends(invocation, KILLED)
     else:
         world.let_hear(invocation, heard)
     if world.settings.tick_ms:
         world.passes(world.settings.tick_ms)
+
+
+def _tell(world: World, invocation: Invocation, words: str) -> None:
+    world.say(invocation.caller, f"{invocation.function}: {words}")
 
 
 def _made(world: World, invocation: Invocation, call: Call, mishap: str) -> Heard | None:
@@ -276,12 +286,3 @@ def ends_early(world: World, key: str) -> None:
     record = world.record(key)
     past = world.now - 60_000
     world.locks.items[str(record[OBJECT_ID])] = {**record, LEASE_EXPIRES_AT: past, WORKER_UNTIL: past}
-
-
-def _brief(found: object) -> str:
-    match found:
-        case Outcome(accepted, item):
-            about = {name: value for name, value in item.items() if name != OBJECT_ID}
-            return f"{'accepted' if accepted else 'refused'}: {about}"
-        case _:
-            return repr(found)

@@ -1,4 +1,4 @@
-"""The table of the broken variants, for docs/reliability.md."""
+"""The tables in docs/reliability.md."""
 
 from __future__ import annotations
 
@@ -10,10 +10,9 @@ from typing import Final
 
 from tests.simulation.choices import Chance
 from tests.simulation.search import Finding
+from tests.simulation.settings import MISHAPS
 from tests.simulation.variants import Variant
 
-BEGIN: Final = "<!-- variants -->"
-END: Final = "<!-- /variants -->"
 SCHEDULES: Final = 4_000
 
 
@@ -64,7 +63,13 @@ def _promise(broken: str) -> str:
 
 
 def written(document: str, rows: Sequence[Row]) -> str:
-    """The document with the table in its place."""
+    """The document with the table in its place, and the list of mishaps."""
     head = "| variant | what is wrong | world | schedules until found; promise; shortest | in the end |"
     table = "\n".join([head, "| --- " * 5 + "|", *map(str, rows)])
-    return re.sub(f"(?s){BEGIN}.*{END}", lambda _: f"{BEGIN}\n{table}\n{END}", document)
+    mishaps = "\n".join(["| | |", "| --- | --- |", *(f"| `{name}` | {what} |" for name, what in MISHAPS.items())])
+    return _placed(_placed(document, "variants", table), "mishaps", mishaps)
+
+
+def _placed(document: str, name: str, text: str) -> str:
+    begin, end = f"<!-- {name} -->", f"<!-- /{name} -->"
+    return re.sub(f"(?s){begin}.*{end}", lambda _: f"{begin}\n{text}\n{end}", document)

@@ -2,13 +2,36 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
-from typing import Final
+from collections.abc import Mapping
+from functools import cache
+from typing import Any, Final
 
+from objectlock.attempts import OutputObject
+from objectlock.conditions import Item
+from objectlock.ports import SourceObject
+from objectlock.record import EXPIRES_AT, OBJECT_ID, Outcome
+from tests.simulation.lambdas import Call, Heard, to_grayscale
+from tests.simulation.settings import PUTS
+from tests.simulation.user import picture
 from tests.simulation.world import EPOCH_MS, EXECUTIONS
 
-_NOISE: Final = ((re.escape(EXECUTIONS), ""), (r"body=b'[^']*(?:\\'[^']*)*'", "..."), (r'body=b"[^"]*"', "..."))
+_CALLS: Final = {
+    ("locks", "apply"): "UpdateItem",
+    ("locks", "get"): "GetItem",
+    ("source", "tag"): "HEAD input",
+    ("source", "read"): "GET input",
+    ("output", "look"): "HEAD output",
+    ("output", "shows"): "HEAD output",
+    ("output", "write"): "PUT output",
+    ("output", "put"): "PUT output",
+    ("output", "delete"): "DELETE output",
+    ("output", "remove"): "DELETE output",
+    ("clock", "sleep"): "sleeps",
+}
 _TIME: Final = re.compile(r"\b1[78]\d{11}\b")
+_ETAG: Final = re.compile(r"\b[0-9a-f]{32}\b")
 
 
 class Timeline:
@@ -18,10 +41,55 @@ class Timeline:
         self.lines: list[str] = []
 
     def __call__(self, now: int, who: str, what: str) -> None:
-        for pattern, shorter in _NOISE:
-            what = re.sub(pattern, shorter, what)
-        what = _TIME.sub(lambda found: f"{(int(found[0]) - EPOCH_MS) / 1000:+.1f}s", what)
-        self.lines.append(f"{len(self.lines) + 1:4}  {(now - EPOCH_MS) / 1000:8.3f} s  {who:22} {what}")
+        what = what.replace(EXECUTIONS, "")
+        what = _TIME.sub(lambda found: f"{(int(found[0]) - EPOCH_MS) / 1000:.3f} s", what)
+        what = _ETAG.sub(lambda found: _pictures().get(found[0], found[0]), what)
+        self.lines.append(f"{len(self.lines) + 1:4}  {(now - EPOCH_MS) / 1000:8.3f} s  {who:12}  {what}")
 
     def __str__(self) -> str:
         return "\n".join(self.lines)
+
+
+def call_in_words(call: Call, before: Item, heard: Heard | None) -> str:
+    """What a Lambda asked of AWS, and what it heard; None is that it was killed."""
+    name = _CALLS[call.port, call.method]
+    if call.method in {"write", "delete"}:
+        name += f" if it is {call.named['replaces'] or 'absent'}"
+    return f"{name}: {'killed' if heard is None else _answer(before, *heard)}"
+
+
+def _answer(before: Item, kind: str, content: Any) -> str:
+    match content:
+        case _ if kind == "error":
+            return f"{type(content).__name__}"
+        case Outcome(accepted=True, item=after):
+            return _changes(before, after)
+        case Outcome(item=found):
+            return f"refused, there is {_fields(found) or 'nothing'}"
+        case SourceObject(tag=tag) | OutputObject(etag=tag):
+            return tag
+        case None:
+            return "done" if kind == "done" else "nothing"
+        case _:
+            return str(content)
+
+
+def _changes(before: Item, after: Item) -> str:
+    changed = {name: value for name, value in after.items() if before.get(name) != value}
+    gone = [f"no {name}" for name in before if name not in after]
+    return ", ".join([*([_fields(changed)] if _fields(changed) else []), *gone]) or "as it was"
+
+
+def _fields(item: Mapping[str, object]) -> str:
+    return ", ".join(f"{name}={value}" for name, value in item.items() if name not in {OBJECT_ID, EXPIRES_AT})
+
+
+@cache
+def _pictures() -> dict[str, str]:
+    """What the ETags are of."""
+    colour = {_etag(picture(letter)): f"photo {letter}" for letter in (*PUTS, "x")}
+    return colour | {_etag(to_grayscale(picture(letter)).body): f"gray {letter}" for letter in PUTS}
+
+
+def _etag(body: bytes) -> str:
+    return hashlib.md5(body, usedforsecurity=False).hexdigest()

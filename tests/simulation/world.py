@@ -20,7 +20,7 @@ from tests.simulation.choices import Chooser
 from tests.simulation.lambdas import Call, Handler, Heard, Invocation
 from tests.simulation.settings import Settings
 from tests.simulation.stepper import Ended, Invoke, Position, Sleep, Stepper
-from tests.workflow.kit.cases import THROTTLED, Answer, NeverAnswers, Raises
+from tests.workflow.kit.cases import THROTTLED, Answer, NeverAnswers, Raises, Returns
 
 EPOCH_MS: Final = 1_800_000_000_000
 EXECUTIONS: Final = "arn:aws:states:us-east-1:123456789012:execution:lockstep:"
@@ -215,7 +215,7 @@ class World:
         match wants:
             case Ended():
                 execution.status, execution.waits_for = wants.status, None
-                self.say(execution.name, f"{wants.status} {wants.error or _skipped(execution)}")
+                self.say(execution.name, " ".join([wants.status, wants.error or _skipped(execution)]).strip())
                 self.seen[wants.error or _skipped(execution) or "did its work"] += 1
                 promises.ended(self, execution, wants.error)
                 self._over(execution, is_settled=wants.error in {None, SourceRejected.__name__})
@@ -318,7 +318,7 @@ class World:
         self.invocations.remove(invocation)
         waiting = self.waiting_for(invocation)
         if waiting is not None:
-            self.say(waiting.name, f"{waiting.position.state} -> {_brief(answer)}")
+            self.say(waiting.name, f"{waiting.position.state} -> {_in_words(answer)}")
             self.hears(waiting, answer)
 
     def waiting_for(self, invocation: Invocation) -> Execution | None:
@@ -429,9 +429,15 @@ def _skipped(execution: Execution) -> str:
     return work
 
 
-def _brief(answer: Answer) -> str:
+def _in_words(answer: Answer) -> str:
     match answer:
         case Raises():
             return f"{answer.error}: {answer.message}"
+        case Returns({"work": work, "reason": reason}):
+            return f"{work}, {reason}"
+        case Returns({"source": source, "output_etag": etag, "token": token}):
+            return f"applied {source}, output {etag}, token {token}"
+        case Returns(payload):
+            return str(payload)
         case _:
-            return str(getattr(answer, "payload", answer))
+            return answer.error

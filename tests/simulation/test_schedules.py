@@ -1,0 +1,50 @@
+"""Everything promised is kept in schedules at random: the same few here, and fresh ones in `make sim`."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import pytest
+
+from tests.simulation import system
+from tests.simulation.choices import Chance
+from tests.simulation.search import Finding, Simulation
+from tests.simulation.settings import WITHIN_ASSUMPTIONS, swarm
+from tests.simulation.variants import VARIANTS
+from tests.workflow.template import ROOT
+
+SCHEDULES = 300
+
+
+@pytest.fixture(scope="module")
+def seen() -> Counter[str]:
+    simulation = Simulation(system.shipped(), swarm)
+    seen = Counter[str]()
+    with system.running():
+        for seed in range(SCHEDULES):
+            result = simulation.run(Chance(seed))
+            assert not isinstance(result, Finding), f"seed {seed}: {result.broken}"
+            seen += result.seen
+    return seen
+
+
+def test_nothing_is_broken(seen: Counter[str]) -> None:
+    assert seen["executions"] > SCHEDULES
+
+
+@pytest.mark.parametrize("mishap", WITHIN_ASSUMPTIONS)
+def test_each_mishap_happens(seen: Counter[str], mishap: str) -> None:
+    assert seen[mishap] > 0
+
+
+@pytest.mark.parametrize(
+    "outcome", ["did its work", "STALE", "SUPERSEDED", "SourceRejected", "ABORTED", "LockWaitTimeout"]
+)
+def test_each_outcome_is_seen(seen: Counter[str], outcome: str) -> None:
+    assert seen[outcome] > 0
+
+
+@pytest.mark.parametrize("variant", VARIANTS, ids=lambda variant: variant.name)
+def test_each_variant_is_in_the_documentation(variant: object) -> None:
+    name = getattr(variant, "name", "")
+    assert f"| `{name}` |" in ROOT.joinpath("docs/reliability.md").read_text(encoding="utf-8")

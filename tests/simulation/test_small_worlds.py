@@ -1,0 +1,48 @@
+"""Everything promised is kept in every schedule of worlds that are small enough to go through."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.simulation import system
+from tests.simulation.exhaustive import Exhaustive, Explored
+from tests.simulation.search import Finding
+from tests.simulation.settings import Settings, small
+
+WORLDS = [
+    small("aba"),
+    small("a-b", versioned=True),
+    small("ax", kills=1),
+    small("ab", kills=1),
+    small("ab", losses=1, errors=1),
+    small("ab", doubts=1, delays=1),
+    small("ab", duplicates=1, expiries=1),
+    small("ab", ambiguities=1, jitter=True),
+    small("a", ambiguities=1, delays=1, skews=(0, 5_000)),
+    small("a", stops=1, lost_reports=1),
+    small("abv", versioned=True, in_order=False, calm=True),
+]
+# The lease and the attempt on record end before the Lambda does: the assumption about time is broken.
+EARLY = [small("aba", early=1), small("abc", early=1), small("ab", early=1, kills=1)]
+
+
+def explored(world: Settings) -> Explored | Finding:
+    with system.running(world.environment):
+        return Exhaustive(system.shipped(), world).run()
+
+
+@pytest.mark.parametrize("world", WORLDS, ids=str)
+def test_everything_promised_is_kept(world: Settings) -> None:
+    assert isinstance(explored(world), Explored)
+
+
+@pytest.mark.parametrize("world", EARLY, ids=str)
+def test_conditional_writes_and_a_second_look_make_up_for_a_worker_that_outlives_its_lease(world: Settings) -> None:
+    assert isinstance(explored(world), Explored)
+
+
+def test_but_not_where_nobody_waits_for_it_and_the_output_looks_as_before() -> None:
+    """That is why the lease is tied to the time limit of the Lambda."""
+    found = explored(small("a-", early=1, ambiguities=1, jitter=True))
+    assert isinstance(found, Finding)
+    assert found.broken == "in the end every output is that of its input, but cat.png"
