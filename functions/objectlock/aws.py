@@ -6,13 +6,19 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Final, ParamSpec, TypeVar
 
-from botocore.exceptions import ClientError, HTTPClientError, IncompleteReadError
+from botocore.exceptions import ClientError, FlexibleChecksumError, HTTPClientError, IncompleteReadError
 from botocore.exceptions import ConnectionError as NoConnectionError
+from botocore.parsers import ResponseParserError
+from urllib3.exceptions import HTTPError
 
 from objectlock.errors import ServiceUnavailable
 
 P = ParamSpec("P")
 R = TypeVar("R")
+
+# The request was sent, and there is no answer, or half of one. botocore lets urllib3's own error through where it reads
+# the body of an error.
+NO_ANSWER: Final = (FlexibleChecksumError, HTTPClientError, HTTPError, IncompleteReadError, ResponseParserError)
 
 # Answered with a 4xx, but may pass. 5xx may always pass.
 _THROTTLES: Final = frozenset(
@@ -30,7 +36,10 @@ _THROTTLES: Final = frozenset(
 
 
 def busy_is_unavailable(call: Callable[P, R]) -> Callable[P, R]:
-    """Raise `ServiceUnavailable` for throttling, 5xx and a broken connection, once boto3's own retries are used up."""
+    """Raise `ServiceUnavailable` for throttling, 5xx, a broken connection and a broken answer.
+
+    boto3's own retries are used up by then.
+    """
 
     @wraps(call)
     def translated(*args: P.args, **kwargs: P.kwargs) -> R:
@@ -42,7 +51,7 @@ def busy_is_unavailable(call: Callable[P, R]) -> Callable[P, R]:
             if code in _THROTTLES or status >= 500:
                 raise ServiceUnavailable(str(error)) from error
             raise
-        except (NoConnectionError, HTTPClientError, IncompleteReadError) as error:
+        except (NoConnectionError, *NO_ANSWER) as error:
             raise ServiceUnavailable(str(error)) from error
 
     return translated

@@ -10,6 +10,7 @@ from botocore.exceptions import ClientError
 
 from objectlock.aws import busy_is_unavailable
 from objectlock.conditions import Absent, AllOf, AnyOf, Condition, Equals, Item, Less, Not, Value
+from objectlock.errors import ServiceUnavailable
 from objectlock.record import OBJECT_ID, Outcome, Transition
 
 if TYPE_CHECKING:
@@ -75,7 +76,7 @@ class DynamoDBLockStore:
 
     @busy_is_unavailable
     def apply(self, transition: Transition) -> Outcome:
-        """Raises: ServiceUnavailable."""
+        """Raises: ServiceUnavailable, also for an answer that is broken off, which botocore takes for an empty one."""
         expression = _Expression()
         request: UpdateItemInputTypeDef = {
             "TableName": self.table,
@@ -91,10 +92,17 @@ class DynamoDBLockStore:
         try:
             answer = self.client.update_item(**request)
         except ClientError as error:
-            if error.response["Error"]["Code"] != "ConditionalCheckFailedException":
+            code = error.response["Error"]["Code"]
+            if code.isdecimal():  # DynamoDB names its errors; without a name it is the bare status
+                raise ServiceUnavailable(str(error)) from error
+            if code != "ConditionalCheckFailedException":
                 raise
             return Outcome(accepted=False, item=_to_item(cast("dict[str, Any]", error.response.get("Item", {}))))
-        return Outcome(accepted=True, item=_to_item(answer["Attributes"]))
+        after = cast("dict[str, Any]", answer).get("Attributes")
+        if after is None:
+            msg = f"{transition.object_id}: the answer of {self.table} is not complete"
+            raise ServiceUnavailable(msg)
+        return Outcome(accepted=True, item=_to_item(after))
 
 
 def _to_dynamodb(value: Value) -> dict[str, str]:

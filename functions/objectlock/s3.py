@@ -7,10 +7,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from botocore.exceptions import ClientError, HTTPClientError, IncompleteReadError
+from botocore.exceptions import ClientError
 
 from objectlock.attempts import OutputObject
-from objectlock.aws import busy_is_unavailable
+from objectlock.aws import NO_ANSWER, busy_is_unavailable
 from objectlock.errors import OutputChanged, WriteInDoubt
 from objectlock.ports import Label, Picture, SourceObject
 
@@ -121,13 +121,13 @@ class S3OutputBucket:
             yield
         except ClientError as error:
             status = error.response["ResponseMetadata"]["HTTPStatusCode"]
-            if error.response["Error"]["Code"] in {"PreconditionFailed", "NoSuchKey"}:
+            if status == 412 or error.response["Error"]["Code"] == "NoSuchKey":
                 msg = f"{self.bucket}/{key}: another version than expected is there"
                 raise OutputChanged(msg) from error
             if status == 409 or (status >= 500 and status != 503):  # 503: S3 has not even begun
                 raise WriteInDoubt(str(error)) from error
             raise
-        except (HTTPClientError, IncompleteReadError) as error:  # sent, and no answer
+        except NO_ANSWER as error:
             raise WriteInDoubt(str(error)) from error
 
 

@@ -16,11 +16,12 @@ from botocore.exceptions import (
     ReadTimeoutError,
 )
 from botocore.stub import Stubber
+from urllib3.exceptions import ProtocolError
 
 from objectlock import wiring
 from objectlock.conditions import Absent
 from objectlock.dynamodb import DynamoDBLockStore
-from objectlock.errors import ServiceUnavailable, WriteInDoubt
+from objectlock.errors import OutputChanged, ServiceUnavailable, WriteInDoubt
 from objectlock.ports import Label, Picture
 from objectlock.record import OBJECT_ID, Transition
 from objectlock.s3 import S3OutputBucket, S3SourceBucket
@@ -106,6 +107,7 @@ def test_a_write_that_failed_inside_s3_is_in_doubt(
     [
         (ReadTimeoutError(endpoint_url="s3"), WriteInDoubt),
         (ConnectionClosedError(endpoint_url="s3"), WriteInDoubt),
+        (ProtocolError("Response ended prematurely"), WriteInDoubt),
         (ConnectTimeoutError(endpoint_url="s3"), ServiceUnavailable),
         (EndpointConnectionError(endpoint_url="s3"), ServiceUnavailable),
     ],
@@ -148,3 +150,22 @@ def test_an_error_of_the_table_is_no_refused_write(session: boto3.Session) -> No
         pytest.raises(ClientError, match="Validation"),
     ):
         DynamoDBLockStore(client, "locks").apply(TAKE)
+
+
+@pytest.mark.parametrize(("operation", "call"), WRITE_CALLS.items())
+def test_a_refused_write_is_one_although_its_answer_was_broken_off_before_it_said_why(
+    session: boto3.Session, operation: str, call: Callable[[S3Client], object]
+) -> None:
+    with s3_answering(session, operation, "412", 412) as client, pytest.raises(OutputChanged):
+        call(client)
+
+
+def test_an_answer_of_the_table_that_is_broken_off_says_nothing(session: boto3.Session) -> None:
+    """Of half a JSON text botocore makes an empty answer, or an error with no other name than its status."""
+    with dynamodb_answering(session, "400", 400) as client, pytest.raises(ServiceUnavailable):
+        DynamoDBLockStore(client, "locks").apply(TAKE)
+    client = session.client("dynamodb")
+    with Stubber(client) as stubber:
+        stubber.add_response("update_item", {})
+        with pytest.raises(ServiceUnavailable, match="not complete"):
+            DynamoDBLockStore(client, "locks").apply(TAKE)

@@ -4,10 +4,13 @@ from botocore.exceptions import (
     ConnectionClosedError,
     ConnectTimeoutError,
     EndpointConnectionError,
+    FlexibleChecksumError,
     IncompleteReadError,
     ReadTimeoutError,
     ResponseStreamingError,
 )
+from botocore.parsers import ResponseParserError
+from urllib3.exceptions import ProtocolError
 
 from objectlock.aws import busy_is_unavailable
 from objectlock.errors import ServiceUnavailable
@@ -68,11 +71,14 @@ def test_a_busy_aws_is_unavailable(error: ClientError) -> None:
         EndpointConnectionError(endpoint_url=URL, error="refused"),
         ResponseStreamingError(error="reset by peer"),  # while the body of an object is read
         IncompleteReadError(actual_bytes=1, expected_bytes=2),
+        FlexibleChecksumError(error_msg="Expected checksum a did not match calculated checksum b"),
+        ResponseParserError("no XML"),
+        ProtocolError("Response ended prematurely"),  # while the body of an error is read
     ],
     ids=lambda error: type(error).__name__,
 )
-def test_a_broken_connection_is_unavailable(error: Exception) -> None:
-    """It says nothing about the request; the next one may get through."""
+def test_a_broken_connection_and_a_broken_answer_are_unavailable(error: Exception) -> None:
+    """They say nothing about the request; the next one may get through."""
     with pytest.raises(ServiceUnavailable) as raised:
         call(error)
     assert raised.value.__cause__ is error
