@@ -40,10 +40,15 @@ class Call:
     @property
     def caller(self) -> psutil.Process:
         """The process that made it, which waits for its answer."""
-        for connection in psutil.net_connections("tcp"):
-            if connection.laddr and connection.laddr.port == self.port and connection.pid:
-                return psutil.Process(connection.pid)
-        raise ProcessLookupError(self.port)
+        return process_at(self.port)
+
+
+def process_at(port: int) -> psutil.Process:
+    """Whose end of a connection this port is. Raises: psutil.NoSuchProcess."""
+    for connection in psutil.net_connections("tcp"):
+        if connection.laddr and connection.laddr.port == port and connection.pid:
+            return psutil.Process(connection.pid)
+    raise psutil.NoSuchProcess(0, msg=f"nobody has port {port}")
 
 
 @dataclass(frozen=True)

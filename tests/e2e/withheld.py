@@ -40,18 +40,25 @@ class Withheld:
 
 @contextmanager
 def withheld(world: World, key: str) -> Iterator[Withheld]:
-    """From now on S3's events go into a queue and start nothing."""
+    """From now on S3's events go into a queue and start nothing; those of one key can be had."""
+    with caught(world) as queue_url:
+        yield Withheld(world, key, queue_url)
+
+
+@contextmanager
+def caught(world: World) -> Iterator[str]:
+    """From now on S3's events go into a queue and start nothing; its URL."""
     events, sqs = world.client("events"), world.client("sqs")
     rule = world.physical_id("ObjectEventRule")
     pattern = events.describe_rule(Name=rule)["EventPattern"]
     name = f"withheld-{uuid4().hex}"
-    queue_url = sqs.create_queue(QueueName=name)["QueueUrl"]
+    queue_url = str(sqs.create_queue(QueueName=name)["QueueUrl"])
     queue_arn = sqs.get_queue_attributes(QueueUrl=queue_url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
     events.put_rule(Name=name, EventPattern=pattern)
     events.put_targets(Rule=name, Targets=[{"Id": "queue", "Arn": queue_arn}])
     events.disable_rule(Name=rule)
     try:
-        yield Withheld(world, key, queue_url)
+        yield queue_url
     finally:
         events.enable_rule(Name=rule)
         events.remove_targets(Rule=name, Ids=["queue"])
