@@ -18,6 +18,9 @@ SIDE_BY_SIDE := --numprocesses auto --maxprocesses 4 --dist loadfile
 # Nothing here talks to AWS; the tools want a region all the same.
 OFFLINE := AWS_DEFAULT_REGION=us-east-1 SAM_CLI_TELEMETRY=0
 
+# Of `make sim`.
+SECONDS ?= 120
+
 .PHONY: help
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -49,16 +52,17 @@ deploy: build $(VENV) ## deploy to your AWS account; asks for what it needs to k
 # --- work on it ------------------------------------------------------------------------------------------
 
 .PHONY: test
-test: check setup ## everything: static gates, unit, contract, workflow on every engine, build, end to end
+test: check setup ## everything: static gates, unit, contract, workflow on every engine, simulation, build, end to end
 	$(BIN)/pytest $(SIDE_BY_SIDE) --edges-fail-under=100 --edges-report=build/workflow \
-	  tests/unit tests/contract tests/workflow tests/kit tests/deployment
+	  tests/unit tests/contract tests/workflow tests/kit tests/deployment tests/simulation
 	$(MAKE) test-engines
 	$(MAKE) mutate-asl
+	$(MAKE) sim
 	$(BIN)/pytest tests/e2e
 
 .PHONY: test-fast
-test-fast: $(VENV) $(EMULATOR) ## the quick part: unit, contract, workflow
-	$(BIN)/pytest $(SIDE_BY_SIDE) tests/unit tests/contract tests/workflow
+test-fast: $(VENV) $(EMULATOR) ## the quick part: unit, contract, workflow, a few simulated schedules
+	$(BIN)/pytest $(SIDE_BY_SIDE) tests/unit tests/contract tests/workflow tests/simulation/test_schedules.py
 
 .PHONY: test-engines
 test-engines: $(VENV) $(EMULATOR) $(NODE) ## the state machine's cases on the other engines than moto
@@ -69,6 +73,18 @@ test-engines: $(VENV) $(EMULATOR) $(NODE) ## the state machine's cases on the ot
 .PHONY: mutate-asl
 mutate-asl: $(VENV) ## change one thing in the state machine after the other: a case has to notice each
 	@$(BIN)/python -m tests.workflow.mutate_asl
+
+.PHONY: sim
+sim: $(VENV) ## simulate the shipped machine and functions while everything goes wrong, with fresh seeds; SECONDS=600 for longer
+	@$(BIN)/python -m tests.simulation search --seconds $(SECONDS) $(if $(SEED),--seed $(SEED))
+
+.PHONY: variants
+variants: $(VENV) ## break the lock protocol on purpose, one way after the other: what notices it, into docs/reliability.md
+	@$(BIN)/python -m tests.simulation variants --write
+
+.PHONY: chaos
+chaos: setup ## 300 changes while AWS fails, workers die and events come in any order; CHAOS_SEED=… repeats a plan, not its timing
+	@CHAOS_CHANGES=$${CHAOS_CHANGES:-300} CHAOS_KEYS=$${CHAOS_KEYS:-30} $(BIN)/pytest --quiet --capture=no tests/e2e/test_chaos.py
 
 .PHONY: cases
 cases: $(VENV) ## the state machine's cases in build/workflow: to read, and as a mock file for AWS Step Functions Local

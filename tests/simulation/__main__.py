@@ -146,7 +146,7 @@ def variants(
     rows = []
     for variant in VARIANTS:
         rows.append(measured(variant))
-        console.print(f"[green]looked at[/] {variant.name}: {escape(rows[-1].found)}; {escape(rows[-1].ends)}")
+        console.print(f"[green]looked at[/] {variant.name}: {rows[-1].after} schedules; {rows[-1].ends}")
     if write:
         TABLE.write_text(written(TABLE.read_text(encoding="utf-8"), rows), encoding="utf-8")
         console.print(f"written into {TABLE.relative_to(ROOT)}")

@@ -88,7 +88,7 @@ class Campaign:
 
     def _batches(self, end: float) -> Iterator[Found]:
         seeds = count(self.first_seed, BATCH)
-        with ProcessPoolExecutor(self.processes) as pool:
+        with ProcessPoolExecutor(self.processes, initializer=_load) as pool:
             running: set[Future[Found]] = {pool.submit(batch, next(seeds), self.size) for _ in range(self.processes)}
             try:
                 while running:
@@ -101,9 +101,14 @@ class Campaign:
                 pool.shutdown(cancel_futures=True)
 
 
+def _load() -> None:
+    """What a process needs for all its schedules stays, and is too much to look through time and again."""
+    system.shipped()
+    gc.freeze()
+
+
 def batch(first_seed: int, size: Mapping[str, Any]) -> Found:
     """So many schedules, or fewer if one of them breaks something."""
-    gc.freeze()  # what is loaded by now stays, and is too much to look through time and again
     simulation = Simulation(system.shipped(), lambda chooser: swarm(chooser, **size))
     found = Found(first_seed)
     with system.running():

@@ -21,16 +21,21 @@ class Row:
     """What was measured of one variant.
 
     Attributes:
-        found: after how many schedules at random, and by the shortest one.
+        after: how many schedules at random it takes to notice it.
+        promise: the one that is broken first.
+        steps: of the shortest schedule that breaks it.
         ends: how it ends.
     """
 
     variant: Variant
-    found: str
+    after: str
+    promise: str
+    steps: str
     ends: str
 
     def __str__(self) -> str:
-        cells = (f"`{self.variant.name}`", self.variant.what, str(self.variant.world), self.found, self.ends)
+        variant = self.variant
+        cells = (f"`{variant.name}`", variant.what, str(variant.world), self.after, self.promise, self.steps, self.ends)
         return f"| {' | '.join(cells)} |"
 
 
@@ -39,23 +44,20 @@ def measured(variant: Variant) -> Row:
     with variant.applied():
         always, ends = variant.every().run(), variant.every(ends_only=True).run()
         after = _schedules(variant)
-    if isinstance(always, Finding):
-        found = f"{after}; {_promise(always.broken)}: {always.steps} steps"
-    else:
-        found = f"in none of {SCHEDULES:,}; nothing is broken in any of its {always.states:,} states"
+    first = (_promise(always.broken), str(always.steps)) if isinstance(always, Finding) else ("none", "-")
     if isinstance(ends, Finding):
-        return Row(variant, found, f"wrong: {ends.steps} steps")
-    return Row(variant, found, f"right, from each of {ends.states:,} states: {variant.covered_by}")
+        return Row(variant, after, *first, f"wrong, in {ends.steps} steps at the least")
+    return Row(variant, after, *first, f"right, in each of {ends.states:,} states. Covered by {variant.covered_by}")
 
 
 def _schedules(variant: Variant) -> str:
-    """After how many one is found, half the time, and the most that it took."""
+    """Half the time, and at most."""
     simulation, gaps, last = variant.at_random(), [], -1
     for seed in range(SCHEDULES):
         if isinstance(simulation.run(Chance(seed)), Finding):
             gaps.append(seed - last)
             last = seed
-    return f"{round(median(gaps))} (at most {max(gaps)})" if gaps else f"in none of {SCHEDULES:,}"
+    return f"{round(median(gaps))}, at most {max(gaps):,}" if gaps else f"none of {SCHEDULES:,}"
 
 
 def _promise(broken: str) -> str:
@@ -64,8 +66,8 @@ def _promise(broken: str) -> str:
 
 def written(document: str, rows: Sequence[Row]) -> str:
     """The document with the table in its place, and the list of mishaps."""
-    head = "| variant | what is wrong | world | schedules until found; promise; shortest | in the end |"
-    table = "\n".join([head, "| --- " * 5 + "|", *map(str, rows)])
+    head = "| variant | what is wrong | world | schedules | promise broken first | steps | in the end |"
+    table = "\n".join([head, "| --- " * 7 + "|", *map(str, rows)])
     mishaps = "\n".join(["| | |", "| --- | --- |", *(f"| `{name}` | {what} |" for name, what in MISHAPS.items())])
     return _placed(_placed(document, "variants", table), "mishaps", mishaps)
 

@@ -161,7 +161,7 @@ VARIANTS: Final = (
         instead(protocol, "begin_work", begins_for(3_000)),
         small("ab", delays=1),
         "only one attempt is at work on an object",
-        covered_by="the conditional write and the forced second look",
+        covered_by="the conditional write and the forced second look, but for the gap that protocol.md names",
         within=2_000,
     ),
     Variant(
@@ -202,7 +202,7 @@ VARIANTS: Final = (
         UNFORCED,
         small("ab", early=1),
         "",
-        covered_by="the conditional write: what is newer is not written over",
+        covered_by="the conditional write, which refuses to write over what is newer",
     ),
     Variant(
         "unconditional-and-unforced",
