@@ -9,7 +9,7 @@ import json
 import os
 import secrets
 import sys
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, NoReturn
 
 import typer
 from rich.console import Console
@@ -20,8 +20,19 @@ from tests.simulation import choices, system
 from tests.simulation.campaign import Campaign, Found
 from tests.simulation.exhaustive import Exhaustive
 from tests.simulation.search import Finding, Simulation
-from tests.simulation.settings import MISHAPS, Settings, small, swarm
+from tests.simulation.settings import (
+    DELETE,
+    DELETE_NEWEST,
+    DELETE_OLDER,
+    MISHAPS,
+    NO_IMAGE,
+    PUTS,
+    Settings,
+    small,
+    swarm,
+)
 from tests.simulation.table import measured, written
+from tests.simulation.timeline import Timeline
 from tests.simulation.variants import VARIANTS
 from tests.workflow.template import ROOT
 
@@ -73,21 +84,17 @@ def replay(
     exactly: Exactly = False,
 ) -> None:
     """Run one schedule once more, and print all that happens in it."""
-    simulation = _simulation(keys, changes, exactly)
+    if seed is not None and decisions:
+        _mistake("decisions or a seed: only one of them can say which schedule it is to be")
+    try:
+        chooser = choices.Record(choices.read(decisions)) if seed is None else choices.Chance(seed)
+    except ValueError:
+        _mistake(f"{decisions!r}: decisions look like 3.0x12.1")
+    simulation, timeline = _simulation(keys, changes, exactly), Timeline()
     with system.running():
-        if seed is not None:
-            chance = choices.Chance(seed)
-            simulation.run(chance)
-            made = chance.made
-        else:
-            try:
-                made = choices.read(decisions)
-            except ValueError:
-                console.print(f"[red]wrong[/] {escape(decisions)!r}: decisions look like 3.0x12.1")
-                raise typer.Exit(2) from None
-        console.print(escape(str(simulation.timeline(made))))
-        broken = isinstance(simulation.run(choices.Record(made)), Finding)
-    raise typer.Exit(1 if broken else 0)
+        result = simulation.run(chooser, timeline)
+    console.print(f"[bold]in[/] {result.settings}\n{escape(str(timeline))}")
+    raise typer.Exit(1 if isinstance(result, Finding) else 0)
 
 
 @app.command()
@@ -124,8 +131,7 @@ def variant(name: Annotated[str, typer.Argument(help=f"One of {', '.join(each.na
     """Break the protocol on purpose in one place, and print a short schedule that shows it."""
     chosen = next((each for each in VARIANTS if each.name == name), None)
     if chosen is None:
-        console.print(f"[red]wrong[/] no variant {escape(repr(name))}: {', '.join(each.name for each in VARIANTS)}")
-        raise typer.Exit(2)
+        _mistake(f"{name!r}: one of {', '.join(each.name for each in VARIANTS)}")
     with chosen.applied():
         found = chosen.every().run()
         if not isinstance(found, Finding):
@@ -156,13 +162,20 @@ def _simulation(keys: int, changes: int, exactly: bool) -> Simulation:  # as the
     return Simulation(system.shipped(), lambda chooser: swarm(chooser, keys=keys, changes=changes, exactly=exactly))
 
 
+def _mistake(what: str) -> NoReturn:
+    console.print(f"[red]wrong[/] {escape(what)}")
+    raise typer.Exit(2)
+
+
 def _small(plan: str, mishaps: list[str], **more: Any) -> Settings:
+    known = f"{PUTS}{NO_IMAGE}{DELETE}" + (f"{DELETE_NEWEST}{DELETE_OLDER}" if more["versioned"] else "")
+    if not plan or set(plan) - set(known):
+        _mistake(f"{plan!r}: a plan is some of the letters {known}, and with --versioned v and w")
     found: dict[str, Any] = {}
     for each in mishaps:
         name, _, most = each.partition("=")
         if name not in MISHAPS or not most.isdecimal():
-            console.print(f"[red]wrong[/] {escape(each)!r}: one of {', '.join(MISHAPS)}, and how often, as in kills=1")
-            raise typer.Exit(2)
+            _mistake(f"{each!r}: one of {', '.join(MISHAPS)}, and how often, as in kills=1")
         found[name] = int(most)
     return small(plan, **found, **more)
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from random import Random
-from typing import Protocol
+from typing import Final, Protocol
+
+_PART: Final = re.compile(r"[0-9]{1,3}(x[0-9]{1,5})?")
 
 
 class Chooser(Protocol):
@@ -104,6 +107,9 @@ def read(text: str) -> list[int]:
     """What `written` has written. Raises: ValueError."""
     found: list[int] = []
     for part in text.split(".") if text else ():
+        if not _PART.fullmatch(part):
+            msg = f"decisions are numbers, each with how often it comes, and not {part!r}"
+            raise ValueError(msg)
         each, _, times = part.partition("x")
         found += [int(each)] * int(times or 1)
     return found

@@ -11,12 +11,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
-from objectlock.record import EXPIRES_AT
+from objectlock.record import EXPIRES_AT, Outcome
 from tests.simulation import moves
 from tests.simulation.choices import Record, every_way
 from tests.simulation.lambdas import Invocation
 from tests.simulation.promises import Violation, promise
-from tests.simulation.search import Finding
+from tests.simulation.search import Finding, Simulation
 from tests.simulation.settings import Settings
 from tests.simulation.world import System, World
 
@@ -115,11 +115,13 @@ class Exhaustive:
         return self._numbers[key]
 
     def _finding(self, broken: str, number: int, last: list[int]) -> Finding:
-        pieces, steps = [bytes(last)], 1
+        pieces = [bytes(last)]
         while number >= 0:
             pieces.append(self._decisions[number])
-            number, steps = self._parents[number], steps + 1
-        return Finding(broken, [each for piece in reversed(pieces) for each in piece], steps, self.settings)
+            number = self._parents[number]
+        decisions = [each for piece in reversed(pieces) for each in piece]
+        again = Simulation(self.system, lambda _: self.settings, self.ends_only).run(Record(decisions))
+        return Finding(broken, decisions, again.steps, self.settings)
 
     def _stuck(self, quiet: bytearray) -> int | None:
         """A state from which no end can be reached without a mishap. Going backwards, few rounds are needed."""
@@ -150,13 +152,17 @@ def fingerprint(world: World) -> bytes:
         [each.deliveries > 0 for each in world.events] if "duplicates" in world.left else "",
         sorted(world.left.items()),
         [(key, sorted(_kept(item).items())) for key, item in sorted(world.locks.items.items())],
+        sorted(world.early),
+        sorted(world.highest.items()),
         [(key, each.label, each.picture.body) for key, each in sorted(world.output.objects.items())],
         sorted(
             (
                 each.name,
                 each.status,
+                each.is_outdone,
                 each.position.state,
                 each.position.retries,
+                type(each.position.wants).__name__,
                 repr({name: value for name, value in each.position.data.items() if name not in _OF_THE_EVENT}),
                 each.until,
                 each.ends_at if each.status == "RUNNING" else 0,
@@ -169,6 +175,8 @@ def fingerprint(world: World) -> bytes:
         sorted(world.reports),
     )
     remembered = [time for each in world.invocations for kind, time in each.heard if kind == "time"]
+    waiting = [each.position.data.get("lock", {}).get("waiting_since") for each in world.executions]
+    remembered += [time for time in waiting if time is not None]
     floor = min([world.now, *remembered]) - world.now - 1
     text = _TIME.sub(lambda found: str(max(int(found[0]) - world.now, floor)), repr(parts))
     return hashlib.blake2b(text.encode(), digest_size=16).digest()
@@ -185,14 +193,11 @@ def _kept(item: object) -> dict[str, object]:
 def _lambda(invocation: Invocation) -> str:
     state = invocation.payload.get("state", {})
     about = {name: value for name, value in state.items() if name not in _OF_THE_EVENT}
-    return repr(
-        (
-            invocation.caller,
-            invocation.function,
-            about,
-            invocation.skew,
-            invocation.ends_at,
-            invocation.token,
-            invocation.heard,
-        )
-    )
+    heard = [(kind, _in_order(content)) for kind, content in invocation.heard]
+    times = invocation.skew, invocation.ends_at
+    return repr((invocation.caller, invocation.function, about, *times, invocation.token, heard))
+
+
+def _in_order(heard: object) -> object:
+    """A record says the same in whatever order its attributes were written."""
+    return (heard.accepted, sorted(heard.item.items())) if isinstance(heard, Outcome) else heard

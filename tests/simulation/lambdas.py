@@ -28,6 +28,8 @@ from objectlock.errors import SourceRejected
 from objectlock.ports import Picture
 from tests.workflow.kit.cases import Answer, Raises, Returns
 
+EXECUTIONS: Final = "arn:aws:states:us-east-1:123456789012:execution:lockstep:"
+
 Handler = Callable[[Any, Any], Any]
 Heard = tuple[str, Any]  # "time", "value" or "error", and what it was
 
@@ -94,6 +96,11 @@ class Invocation:
     _now: int = 0
 
     @property
+    def arn(self) -> str:
+        """Of the execution on whose behalf it runs."""
+        return EXECUTIONS + self.caller
+
+    @property
     def wakes_at(self) -> int:
         """Until when it sleeps; 0 if it does not. Only what the protocol was once does that in a Lambda."""
         call = self.stands_before
@@ -136,7 +143,8 @@ class Invocation:
     def run(self) -> Answer:
         """What Lambda answers; payload and answer pass through JSON, as between Lambda and a handler."""
         try:
-            return Returns(json.loads(json.dumps(self.handler(self.payload, Context(self.time_limit_ms)))))
+            payload = json.loads(json.dumps(self.payload))
+            return Returns(json.loads(json.dumps(self.handler(payload, Context(self.time_limit_ms)))))
         except Exception as error:  # noqa: BLE001  # Lambda reports whatever it is
             return Raises(type(error).__name__, str(error))
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Final, NamedTuple
 
 from objectlock.errors import ServiceUnavailable, WriteInDoubt
@@ -134,8 +134,12 @@ def takes_effect(world: World, doubt: Doubt) -> None:
 def tried_again(world: World, execution: Execution) -> None:
     """Somebody sees to an execution that did not succeed."""
     is_stopped = execution.status != "FAILED"  # a redrive of that one would only fail again
-    if is_stopped and world.chooser.choose([1, 1]):
+    chosen = world.chooser.choose([1, is_stopped, execution.is_outdone])
+    if chosen == 1:
         world.redrive(execution)
+    elif chosen:
+        world.say("somebody", f"leaves {execution.name} alone, as a newer one has succeeded since")
+        world.executions.remove(execution)
     else:
         world.say("somebody", f"starts {execution.name} again")
         world.start_again(execution)
@@ -160,6 +164,7 @@ def goes_on(world: World, invocation: Invocation) -> None:
     )
     mishap = world.mishap(*kinds)
     before = world.record(invocation.key)
+    calls = world.seen["calls"]
     try:
         heard = _made(world, invocation, call, mishap) if mishap else world.make(call, invocation)
     except promises.Violation:
@@ -170,7 +175,8 @@ def goes_on(world: World, invocation: Invocation) -> None:
         )
         raise
     if world.tell is not None:
-        _tell(world, invocation, f"{call_in_words(call, before, heard)}{mishap and f' ({mishap})'}")
+        effect = "carried out" if world.seen["calls"] > calls else "not carried out"
+        _tell(world, invocation, f"{call_in_words(call, before, heard)}{mishap and f' ({mishap}: {effect})'}")
     if heard is None:
         world.ends(invocation, KILLED)
     else:
@@ -202,7 +208,7 @@ def _made(world: World, invocation: Invocation, call: Call, mishap: str) -> Hear
             world.make(call, invocation)
             return world.make(call, invocation)
         case _:
-            world.doubts.append(Doubt(call, invocation, invocation.ends_at))
+            world.doubts.append(Doubt(call, invocation.copy(), invocation.ends_at))
             return "error", lost
 
 
@@ -211,30 +217,32 @@ def _made(world: World, invocation: Invocation, call: Call, mishap: str) -> Hear
 
 def mishaps(world: World) -> list[Move]:
     """What can go wrong without anybody doing anything."""
-    if not world.left:
-        return []
-    moves = []
-    running = [each for each in world.executions if each.status == ALIVE]
-    waiting = [each for each in running if each.waits_for is not None]
-    if "duplicates" in world.left and world.events:
-        moves += [
-            Move(RARELY / 4, delivered_again, (number,)) for number, each in enumerate(world.events) if each.deliveries
-        ]
-    if "stops" in world.left:
-        moves += [Move(RARELY / 4, stopped, (each,)) for each in running]
-    for mishap in ("ambiguities", "silences", "failures"):
-        if mishap in world.left:
-            moves += [Move(RARELY / 4, misinformed, (each, mishap)) for each in waiting]
-    if "kills" in world.left:
-        moves += [Move(RARELY / 4, killed, (each,)) for each in world.invocations if world.waiting_for(each) is None]
-    if "delays" in world.left and world.invocations:
-        moves += [Move(RARELY / 3, delayed)]
-    if "expiries" in world.left:
-        moves += [Move(RARELY, expires, (key,)) for key in world.tombstones()]
-    if "early" in world.left:
-        at_work = [key for key in world.versions if int(world.record(key).get(WORKER_UNTIL, 0)) >= world.now]
-        moves += [Move(GOES_ON, ends_early, (key,)) for key in at_work]
-    return moves
+    return [
+        Move(weight, do, arguments)
+        for mishap, (weight, do, may_be) in _MISHAPS.items()
+        if mishap in world.left
+        for arguments in may_be(world)
+    ]
+
+
+def _running(world: World) -> Iterator[tuple[Execution]]:
+    return ((each,) for each in world.executions if each.status == ALIVE)
+
+
+def _waiting(world: World) -> Iterator[tuple[Execution]]:
+    return ((each,) for each in world.executions if each.waits_for is not None)
+
+
+def _delivered(world: World) -> Iterator[tuple[int]]:
+    return ((number,) for number, each in enumerate(world.events) if each.deliveries)
+
+
+def _at_large(world: World) -> Iterator[tuple[Invocation]]:
+    return ((each,) for each in world.invocations if world.waiting_for(each) is None)
+
+
+def _at_work(world: World) -> Iterator[tuple[str]]:
+    return ((key,) for key in world.versions if int(world.record(key).get(WORKER_UNTIL, 0)) >= world.now)
 
 
 def delivered_again(world: World, event: int) -> None:
@@ -247,14 +255,31 @@ def stopped(world: World, execution: Execution) -> None:
     world.stop(execution, "ABORTED")
 
 
-def misinformed(world: World, execution: Execution, mishap: str) -> None:
-    """The execution hears of its Lambda what is not so, or nothing, while that goes on."""
-    world.spend(mishap)
-    if mishap == "silences":
-        execution.waits_for = None  # until its time-out
-        world.say(execution.name, f"will not hear of {execution.position.state}")
-        return
-    answer = LOST if mishap == "ambiguities" else UNHEARD_OF
+def timed_out(world: World, execution: Execution) -> None:
+    world.spend("timeouts")
+    world.stop(execution, "TIMED_OUT")
+
+
+def not_heard(world: World, execution: Execution) -> None:
+    """Nothing is heard of its Lambda until its time-out, while that goes on."""
+    world.spend("silences")
+    execution.waits_for = None
+    world.say(execution.name, f"will not hear of {execution.position.state}")
+
+
+def ambiguous(world: World, execution: Execution) -> None:
+    """It is told that its Lambda has failed, while that goes on."""
+    world.spend("ambiguities")
+    _told(world, execution, LOST)
+
+
+def failed(world: World, execution: Execution) -> None:
+    """It is told so for good, while its Lambda goes on."""
+    world.spend("failures")
+    _told(world, execution, UNHEARD_OF)
+
+
+def _told(world: World, execution: Execution, answer: Refused | Raises) -> None:
     world.say(execution.name, f"{execution.position.state} -> {answer.error}, although it goes on")
     world.hears(execution, answer)
 
@@ -283,6 +308,22 @@ def ends_early(world: World, key: str) -> None:
     """As a clock that is wrong would have it."""
     world.spend("early")
     world.say("somebody", f"thinks that the lease of {key} has ended")
+    world.early.add(key)
     record = world.record(key)
     past = world.now - 60_000
     world.locks.items[str(record[OBJECT_ID])] = {**record, LEASE_EXPIRES_AT: past, WORKER_UNTIL: past}
+
+
+# How likely each is, what it does, and to whom or what it may happen.
+_MISHAPS: Final[dict[str, tuple[float, Callable[..., None], Callable[[World], Iterable[tuple[Any, ...]]]]]] = {
+    "duplicates": (RARELY / 4, delivered_again, _delivered),
+    "stops": (RARELY / 4, stopped, _running),
+    "timeouts": (RARELY / 4, timed_out, _running),
+    "ambiguities": (RARELY / 4, ambiguous, _waiting),
+    "silences": (RARELY / 4, not_heard, _waiting),
+    "failures": (RARELY / 4, failed, _waiting),
+    "kills": (RARELY / 4, killed, _at_large),
+    "delays": (RARELY / 3, delayed, lambda world: [()] if world.invocations else []),
+    "expiries": (RARELY, expires, lambda world: ((key,) for key in world.tombstones())),
+    "early": (GOES_ON, ends_early, _at_work),
+}

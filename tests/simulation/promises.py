@@ -12,6 +12,8 @@ from objectlock.record import (
     ABSENT,
     APPLIED_SEQUENCER,
     APPLIED_SOURCE,
+    CLOCK_MARGIN_MS,
+    EXPIRES_AT,
     FENCING_TOKEN,
     LEASE_EXPIRES_AT,
     NEWEST_SEQUENCER,
@@ -29,6 +31,23 @@ if TYPE_CHECKING:
     from tests.simulation.world import Execution, World
 
 ACQUIRE: Final = "AcquireLockFunction"
+_MARKS: Final = (APPLIED_SEQUENCER, NEWEST_SEQUENCER)
+# What the state machine has an answer to, or what would be a mistake of ours.
+_NO_END: Final = frozenset(
+    {
+        "AttemptInFlight",
+        "AttributeError",
+        "InputChanged",
+        "InvalidEvent",
+        "KeyError",
+        "LeaseLost",
+        "OutputChanged",
+        "States.Runtime",
+        "Runtime",
+        "TypeError",
+        "ValueError",
+    }
+)
 
 
 class Violation(AssertionError):
@@ -57,57 +76,85 @@ def record_written(world: World, by: Invocation, before: Item, after: Item) -> N
         )
         always(world, not is_back, f"{mark} never goes back")
     always(world, _token(before) <= _token(after), "fencing tokens grow")
-    _keeps_off(world, by, before, after)
-    if _token(after) > _token(before) and WORKER_UNTIL in after:
-        by.token = _token(after)
-        at_work = [each for each in (*world.invocations, *(doubt.invocation for doubt in world.doubts)) if each.token]
-        others = [each.caller for each in at_work if each.key == by.key and each is not by]
-        always(
-            world,
-            not others or _is_early(world),
-            f"only one attempt is at work on an object, but {', '.join(others)} is too",
-        )
+    if not world.system.flag:
+        _is_consistent(world, after)
+        _keeps_off(world, by, before, after)
+    is_longer = after.get(WORKER_UNTIL) != before.get(WORKER_UNTIL)
+    if WORKER_UNTIL in after and (is_longer or _token(after) > _token(before)):
+        _has_begun(world, by, before, after)
     elif by.token and WORKER_UNTIL not in after:
         by.token = 0
 
 
+def _is_consistent(world: World, record: Item) -> None:
+    is_in_use = OWNER in record
+    always(world, is_in_use or WORKER_UNTIL not in record, "who frees the lock leaves no attempt on record")
+    always(world, not is_in_use or EXPIRES_AT not in record, "a record in use has no TTL")
+
+
+def _has_begun(world: World, by: Invocation, before: Item, after: Item) -> None:
+    """An attempt is on record: a new token, no other one, and time enough."""
+    always(world, _token(after) > _token(before), "an attempt has a token of its own")
+    by.token = _token(after)
+    at_work = [each for each in (*world.invocations, *(doubt.invocation for doubt in world.doubts)) if each.token]
+    others = [each.caller for each in at_work if each.key == by.key and each.token != by.token]
+    words = f"only one attempt is at work on an object, but {', '.join(others)} is too"
+    always(world, not others or by.key in world.early, words)
+    until, latest = int(after[WORKER_UNTIL]), by.ends_at + max(world.settings.skews)
+    always(world, until >= latest, "an attempt is on record for as long as its Lambda may run, by every clock")
+    always(world, int(after[LEASE_EXPIRES_AT]) > until, "a lease outlasts its attempt")
+
+
 def _keeps_off(world: World, by: Invocation, before: Item, after: Item) -> None:
-    """Whoever writes changes only what is its own, or over by every clock."""
-    state = by.payload.get("state", {})
-    owner = by.payload.get("owner") or by.payload.get("detail", {}).get("executionArn")
-    tokens = {by.token, state.get("applied", {}).get("token")}
-    for ends, is_mine in ((LEASE_EXPIRES_AT, before.get(OWNER) == owner), (WORKER_UNTIL, _token(before) in tokens)):
-        is_over = int(before.get(ends, 0)) < world.now + max(world.settings.skews)
-        kept = is_mine or is_over or after.get(ends) == before[ends] or _is_early(world)
-        always(world, kept, f"nobody changes another's {ends}")
+    """Whoever writes changes only what is its own, or is over by its clock."""
+    if by.key in world.early:
+        return
+    token = by.token or by.payload.get("state", {}).get("applied", {}).get("token")
+    is_owner, is_attempt = before.get(OWNER) == by.arn, token is not None and _token(before) == token
+    for name, is_mine, ends in (
+        (OWNER, is_owner, LEASE_EXPIRES_AT),
+        (LEASE_EXPIRES_AT, is_owner, LEASE_EXPIRES_AT),
+        (WORKER_UNTIL, is_attempt, WORKER_UNTIL),
+    ):
+        is_over = int(before.get(ends, 0)) < world.now + by.skew
+        always(world, is_mine or is_over or after.get(name) == before.get(name), f"nobody changes another's {name}")
+    for name in (OUTPUT_ETAG, APPLIED_SOURCE, APPLIED_SEQUENCER):
+        is_changed = before.get(name) != after.get(name)
+        always(world, not is_changed or (is_owner and is_attempt), f"only the attempt on record says what {name} is")
 
 
 def output_written(world: World, by: Invocation, before: StoredObject | None, after: StoredObject | None) -> None:
     """An output may have changed."""
-    if before is not None and after is not before and by.token:
-        always(world, before.label.token < by.token or _is_early(world), "no attempt changes the output of a later one")
-
-
-def _is_early(world: World) -> bool:
-    """Whether the assumption about time was broken, so that the second line of defence alone is left."""
-    return "early" in world.settings.mishaps
+    if after is before or world.system.flag:
+        return
+    always(world, by.token > 0, "only an attempt changes an output")
+    always(world, after is None or after.label.token == by.token, "an output says which attempt has made it")
+    is_late = world.highest.get(by.key, 0) > by.token
+    always(world, not is_late or by.key in world.early, "no write lands after one with a higher token")
+    world.highest[by.key] = max(by.token, world.highest.get(by.key, 0))
 
 
 # --- verdicts ------------------------------------------------------------------------------------------------
 
 
 def answered(world: World, by: Invocation, answer: Answer) -> None:
-    """A Lambda has ended. What AcquireLock says has to follow AWS's rule, whatever it compares by."""
-    outcomes = [content for _, content in by.heard if isinstance(content, Outcome)]
-    if by.function != ACQUIRE or not isinstance(answer, Returns) or not outcomes:
+    """A Lambda has ended."""
+    if not isinstance(answer, Returns) or world.system.flag:
         return
-    event, seen = by.payload["state"], outcomes[-1].item
+    outcomes = [content for _, content in by.heard if isinstance(content, Outcome)]
+    if by.function == ACQUIRE:
+        _follows_the_rule(world, by, answer.payload, outcomes)
+    elif by.function == world.system.reaper or "caught" in by.payload:
+        _has_given_up(world, by, outcomes[-1].item if outcomes else world.record(by.key))
+
+
+def _follows_the_rule(world: World, by: Invocation, decision: Mapping[str, Any], outcomes: list[Outcome]) -> None:
+    """What AcquireLock says follows AWS's rule for sequencers, whatever it compares by."""
+    event, seen = by.payload["state"], outcomes[-1].item if outcomes else {}
     mine = event["detail"]["object"]["sequencer"]
     looks = [content for (kind, content) in by.heard if kind == "value" and not isinstance(content, Outcome)]
-    is_newer_than = {
-        mark: is_newer(mine, _raw(world, by.key, seen.get(mark, ""))) for mark in (APPLIED_SEQUENCER, NEWEST_SEQUENCER)
-    }
-    match answer.payload["work"]:
+    is_newer_than = {mark: is_newer(mine, _raw(world, by.key, seen.get(mark, ""))) for mark in _MARKS}
+    match decision["work"]:
         case "STALE":
             always(world, not is_newer_than[APPLIED_SEQUENCER], "a stale verdict follows AWS's rule")
             is_confirmed = looks[-1:] == [None if seen[APPLIED_SOURCE] == ABSENT else seen[APPLIED_SOURCE]]
@@ -115,11 +162,26 @@ def answered(world: World, by: Invocation, answer: Answer) -> None:
         case "SUPERSEDED":
             on_record = _raw(world, by.key, seen.get(NEWEST_SEQUENCER, ""))
             always(world, is_newer(on_record, mine), "who leaves leaves a newer event on record")
+        case "HELD":
+            holders = {each.item.get(OWNER) for each in outcomes} - {None, by.arn}
+            always(world, bool(holders), "who waits waits for another")
+            since = event.get("lock", {}).get("waiting_since") or decision["waiting_since"]
+            always(world, decision["waiting_since"] == since, "who waits remembers since when")
+            most = world.settings.wait_limit_seconds * 1000 + max(world.settings.skews)
+            always(world, world.now - since <= most + world.system.time_limit_ms, "waiting has an end")
         case "GRAYSCALE" | "DELETE":
-            was_mine = any(each.item.get(OWNER) == by.payload["owner"] for each in outcomes if not each.accepted)
+            was_mine = any(each.item.get(OWNER) == by.arn for each in outcomes if not each.accepted)
             is_unforced = "look_again" not in event and len(looks) == 1 and not was_mine
             is_new = is_newer_than[APPLIED_SEQUENCER] or APPLIED_SEQUENCER not in seen
             always(world, is_new or not is_unforced, "a stale event causes no write")
+
+
+def _has_given_up(world: World, by: Invocation, seen: Item) -> None:
+    is_as_short_as_can_be = (
+        WORKER_UNTIL in seen and int(seen[LEASE_EXPIRES_AT]) <= int(seen[WORKER_UNTIL]) + CLOCK_MARGIN_MS
+    )
+    kept = seen.get(OWNER) != by.arn or is_as_short_as_can_be
+    always(world, kept, "who has given up holds no lock for longer than a worker may need it")
 
 
 def is_newer(one: str, other: str) -> bool:
@@ -141,14 +203,20 @@ def _raw(world: World, key: str, on_record: object) -> str:
 
 def ended(world: World, execution: Execution, error: str | None) -> None:
     """An execution has ended by itself."""
-    is_failure = execution.status == "FAILED" and error != SourceRejected.__name__
-    is_fault_free = not world.settings.mishaps and not world.settings.tick_ms
-    always(world, not (is_failure and is_fault_free), "where nothing goes wrong nothing fails")
+    if world.system.flag:
+        return
+    is_failure = error not in {None, SourceRejected.__name__}
+    always(world, not (is_failure and world.settings.is_mild), "where at most one thing goes wrong nothing fails")
+    always(world, error not in _NO_END, f"no execution ends by {error}")
+    always(world, error is None or execution.position.state == "Failed", "who fails has given up its lock")
+    if error is None and execution.position.state != "Skipped":
+        mine = world.events[execution.event].sequencer
+        on_record = _raw(world, execution.key, world.record(execution.key).get(APPLIED_SEQUENCER, ""))
+        always(world, bool(on_record) and not is_newer(mine, on_record), "who succeeds has its event on record")
 
 
 def quiet(world: World) -> None:
     """Nothing more happens."""
-    promise(all(each.status != "RUNNING" for each in world.executions), "every execution ends")
     for key in world.versions:
         found, record, stored = world.input(key), world.record(key), world.output.objects.get(key)
         is_held = OWNER in record and int(record[LEASE_EXPIRES_AT]) >= world.now
@@ -163,12 +231,17 @@ def quiet(world: World) -> None:
 
 
 def _is_on_record(key: str, record: Item, found: SourceObject | None, stored: StoredObject | None) -> None:
-    promise(
-        record.get(APPLIED_SOURCE) == (found.tag if found else ABSENT), f"the record of {key} says what was applied"
-    )
+    source = record.get(APPLIED_SOURCE)
+    promise(source == (found.tag if found else ABSENT), f"the record of {key} says what was applied")
     promise(
         record.get(OUTPUT_ETAG) == (stored.etag if stored else None), f"the record of {key} says what the output is"
     )
+    is_newest = record.get(APPLIED_SEQUENCER) == record.get(NEWEST_SEQUENCER)
+    promise(is_newest, f"in the end the newest event of {key} is the one applied")
+    promise(EXPIRES_AT not in record or source == ABSENT, f"the record of {key} does not expire, as it is no tombstone")
+    if stored is not None:
+        says = stored.label.source == source and stored.label.token <= _token(record)
+        promise(says, f"the output of {key} says what it was made from")
 
 
 def _counterpart(found: SourceObject | None) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -57,6 +58,8 @@ class Simulation:
             if timeline is not None:
                 timeline(world.now, "not kept", str(violation))
             return Finding(str(violation), chooser.made, world.steps, settings)
+        except Exception as error:  # noqa: BLE001  # the simulation's own mistake, or one that it has not thought of
+            return Finding(f"{type(error).__name__}: {error}", chooser.made, world.steps, settings)
         return world
 
     def random(self, seeds: Iterator[int]) -> Iterator[tuple[int, Finding | World]]:
@@ -127,7 +130,7 @@ class Shrinking:
 
 def _kind(broken: str) -> str:
     """The promise, whichever object it is that it was not kept for."""
-    return broken.partition(", but")[0].partition(" of ")[0]
+    return re.sub(r"\b[a-z]+\.png\b|, but .*", "", broken)
 
 
 def _size(finding: Finding) -> tuple[int, int, int]:

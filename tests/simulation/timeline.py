@@ -12,10 +12,10 @@ from objectlock.attempts import OutputObject
 from objectlock.conditions import Item
 from objectlock.ports import SourceObject
 from objectlock.record import EXPIRES_AT, OBJECT_ID, Outcome
-from tests.simulation.lambdas import Call, Heard, to_grayscale
+from tests.simulation.lambdas import EXECUTIONS, Call, Heard, to_grayscale
 from tests.simulation.settings import PUTS
 from tests.simulation.user import picture
-from tests.simulation.world import EPOCH_MS, EXECUTIONS
+from tests.simulation.world import EPOCH_MS
 
 _CALLS: Final = {
     ("locks", "apply"): "UpdateItem",

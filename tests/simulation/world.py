@@ -17,13 +17,12 @@ from objectlock.record import EXPIRES_AT, LEASE_EXPIRES_AT, OWNER, WORKER_UNTIL,
 from tests.memory import InMemoryLockStore, InMemoryOutput, InMemorySource, StoredObject
 from tests.simulation import promises
 from tests.simulation.choices import Chooser
-from tests.simulation.lambdas import Call, Handler, Heard, Invocation
+from tests.simulation.lambdas import EXECUTIONS, Call, Handler, Heard, Invocation
 from tests.simulation.settings import Settings
 from tests.simulation.stepper import Ended, Invoke, Position, Sleep, Stepper
 from tests.workflow.kit.cases import THROTTLED, Answer, NeverAnswers, Raises, Returns
 
 EPOCH_MS: Final = 1_800_000_000_000
-EXECUTIONS: Final = "arn:aws:states:us-east-1:123456789012:execution:lockstep:"
 TIMED_OUT: Final = Raises("Sandbox.Timedout", "Task timed out")
 KILLED: Final = Raises("Runtime.ExitError", "Runtime exited with error: signal: killed")
 
@@ -74,6 +73,7 @@ class Execution:
     Attributes:
         until: epoch ms when it has slept long enough, or has waited long enough for its Lambda.
         waits_for: number of the invocation whose answer it waits for.
+        is_outdone: it has not succeeded, but one with a newer event has since, so that nobody has to see to it.
     """
 
     name: str
@@ -84,6 +84,7 @@ class Execution:
     until: int = 0
     waits_for: int | None = None
     status: str = "RUNNING"
+    is_outdone: bool = False
 
     @property
     def arn(self) -> str:
@@ -125,6 +126,8 @@ class World:
         now: epoch ms, the true time.
         versions: of each object, oldest first; None is a delete marker.
         left: how often each mishap may still happen.
+        highest: token of a write to each output that has landed.
+        early: objects whose lease has ended before it should have, so that only the second line of defence is left.
         seen: how often what has happened: executions and their ends, invocations, calls, mishaps.
         is_watched: whether what is always promised is looked after; else only how it ends.
     """
@@ -143,6 +146,8 @@ class World:
         self.invocations: list[Invocation] = []
         self.doubts: list[Doubt] = []
         self.reports: list[Report] = []
+        self.highest: dict[str, int] = {}
+        self.early: set[str] = set()
         self.steps = 0
         self.seen = Counter[str]()
         self.is_watched = True
@@ -156,6 +161,7 @@ class World:
         twin.locks.items = self.locks.items.copy()
         twin.source = InMemorySource(self.source.versioned, self.source.objects.copy(), self.source._versions)
         twin.versions = {key: versions.copy() for key, versions in self.versions.items()}
+        twin.highest, twin.early = self.highest.copy(), self.early.copy()
         twin.left, twin.undelivered = self.left.copy(), self.undelivered.copy()
         twin.events = [copy.copy(each) for each in self.events]
         twin.executions = [copy.copy(each) for each in self.executions]
@@ -251,7 +257,8 @@ class World:
 
     def redrive(self, execution: Execution) -> None:
         """It goes on in the state where it ended, under its own name."""
-        execution.status, execution.ends_at = "RUNNING", self.now + self.system.machine_limit_ms
+        execution.status, execution.is_outdone = "RUNNING", False
+        execution.ends_at = self.now + self.system.machine_limit_ms
         position = execution.position
         self.say(execution.name, f"is redriven, from {position.state}")
         execution.position = self.system.stepper.enter(position.context, position.state, position.data)
@@ -266,6 +273,10 @@ class World:
         """Those that nobody has to look after any more are forgotten."""
         if is_settled:
             self.executions.remove(execution)
+        if execution.status == "SUCCEEDED":
+            for each in self.executions:
+                is_older = each.key == execution.key and each.event < execution.event
+                each.is_outdone = each.is_outdone or (is_older and each.status != "RUNNING")
         if execution.status in self.system.reaped:
             self.reports.append(Report(execution.name, execution.event, execution.key, execution.status))
 
@@ -287,7 +298,8 @@ class World:
         invocation = self.begin(wants.function, wants.payload, execution.key, execution.name)
         if invocation.answer is None:
             execution.waits_for = invocation.number
-        else:
+        else:  # without a call to AWS
+            promises.answered(self, invocation, invocation.answer)
             self.hears(execution, invocation.answer)
 
     def begin(self, function: str, payload: Any, key: str, caller: str) -> Invocation:
@@ -405,6 +417,7 @@ class World:
     def expire(self, key: str) -> None:
         """DynamoDB deletes a tombstone, 30 days later."""
         del self.locks.items[f"{self.system.input_bucket}/{key}"]
+        self.highest.pop(key, None)  # tokens begin anew
         self.say("DynamoDB", f"deletes the record of {key}: its TTL is over")
 
     def tombstones(self) -> list[str]:
