@@ -243,6 +243,20 @@ def test_unless_a_lambda_remembers_an_earlier_one() -> None:
     assert over(15_001, remembers=True) == over(16_000, remembers=True)
 
 
+def test_it_matters_for_how_long_somebody_has_waited() -> None:
+    """In the end it is for too long."""
+    prints = set()
+    for seconds in (1, 2, 2):
+        found = started()
+        found.invocations.clear()
+        found.passes(3_000)
+        execution = found.executions[0]
+        waiting = {**execution.position.data, "lock": {"waiting_since": found.now - seconds * 1000}}
+        execution.position = replace(execution.position, data=waiting)
+        prints.add(fingerprint(found))
+    assert len(prints) == 2
+
+
 def test_a_record_that_expires_does_so_whenever() -> None:
     """In 30 days: when exactly is all one."""
     prints = []

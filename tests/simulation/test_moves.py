@@ -105,16 +105,16 @@ def test_who_has_not_succeeded_is_started_again_or_redriven(
 
 
 def test_nobody_sees_to_one_whose_change_is_outdone() -> None:
-    """A newer event of the same object has been applied since; of another one, that says nothing."""
-    for later, outdone in (("cat.png", True), ("dog.png", False)):
+    """A newer event of the same object has been applied since; an older one, or one of another object, says nothing."""
+    for later, first_event, outdone in (("cat.png", 0, True), ("cat.png", 1, False), ("dog.png", 0, False)):
         found = World(SYSTEM, Settings((("cat.png", "a"), (later, "b"))), Record([]))
         user.changes(found)
         user.changes(found)
-        moves.delivers(found, 0)
+        moves.delivers(found, first_event)
         first, _ = only(found)
         found.stop(first, "ABORTED")
         found.invocations.clear()
-        moves.delivers(found, 1)
+        moves.delivers(found, 1 - first_event)
         assert not first.is_outdone
         settled(found)
         assert found.executions == [first]

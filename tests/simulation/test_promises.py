@@ -131,6 +131,12 @@ def test_a_write_in_doubt_is_at_work_too() -> None:
     assert begins(found, by()) == "only one attempt is at work on an object, but b is too"
 
 
+def test_but_one_s_own_is_no_other_attempt() -> None:
+    found = world()
+    found.doubts = [Doubt(Call("output", "write"), by(token=3), LATER)]
+    assert begins(found, by()) == ""
+
+
 def test_who_has_said_that_its_attempt_has_ended_is_not_at_work() -> None:
     one = by(token=3)
     promises.record_written(world(), one, AT_WORK, BEGUN)
@@ -179,6 +185,7 @@ def test_what_follows_from_time_is_not_promised_of_that_object_then() -> None:
     assert begins(found, by()) == ""
     assert said(lambda: promises.record_written(found, OTHER, HELD, {})) == ""
     assert said(lambda: promises.output_written(found, late, stored(3), stored(2))) == ""
+    assert found.highest == {KEY: 3}
     assert said(lambda: promises.record_written(found, by(), {"fencing_token": 3}, {})) == "fencing tokens grow"
 
 

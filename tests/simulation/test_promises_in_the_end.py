@@ -11,7 +11,7 @@ import pytest
 from objectlock.conditions import Item
 from tests.memory import StoredObject
 from tests.simulation import moves, promises, system
-from tests.simulation.by_hand import KEY, SYSTEM, only, said, settled, started, stored
+from tests.simulation.by_hand import KEY, SYSTEM, changed, only, said, settled, started, stored
 from tests.simulation.world import EPOCH_MS, World
 
 OWNER: Final = "arn-a"
@@ -143,3 +143,14 @@ def test_a_world_asks_at_each_write_and_each_end(monkeypatch: pytest.MonkeyPatch
     moves.run(started())
     acquire, release = ["record_written", "answered"], ["record_written", "answered", "ended"]
     assert asked == [*acquire, "record_written", "output_written", "answered", *release, "quiet"]
+
+
+def test_and_of_a_lambda_that_ends_without_a_call(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[object] = []
+    monkeypatch.setattr(promises, "answered", lambda _world, by, _answer: asked.append(by.function))
+    answer = dict.fromkeys(("reason", "source", "waiting_since", "waited_ms", "wait_seconds")) | {"work": "STALE"}
+    found = changed()
+    found.system = replace(SYSTEM, functions={**SYSTEM.functions, promises.ACQUIRE: lambda *_: answer})
+    moves.delivers(found, 0)
+    assert asked == [promises.ACQUIRE]
+    assert found.executions == []

@@ -74,15 +74,19 @@ def test_a_copy_goes_on_as_the_original_would(seed: int, other_seed: int, before
     assert fingerprint(twin) == fingerprint(again)
 
 
-def test_versions_of_a_copy_are_its_own() -> None:
-    original = world("ab-v", versioned=True)
+@pytest.mark.parametrize("change", ["-", "v", "b"])
+def test_what_the_user_does_in_a_copy_stays_there(change: str) -> None:
+    original = world("a" + change, versioned=True)
     user.changes(original)
-    twin = original.copy(Record([]))
-    for _ in range(3):
-        user.changes(twin)
-    assert [len(each.versions[KEY]) for each in (original, twin)] == [1, 2]
+    twin, untouched = original.copy(Record([])), original.copy(Record([]))
+    user.changes(twin)
+    twin.early.add(KEY)
+    twin.highest[KEY] = 1
+    for each in (original, untouched):
+        assert [version and version.body for version in each.versions[KEY]] == [user.picture("a")]
+        assert (each.done, each.early, each.highest) == (1, set(), {})
     user.changes(original)
-    assert original.input(KEY) == twin.input(KEY)
+    assert original.versions == twin.versions
 
 
 # --- limits --------------------------------------------------------------------------------------------------
