@@ -22,6 +22,11 @@ LOST: Final = Refused("ServiceException", 500, "the answer is lost")
 UNHEARD_OF: Final = Raises("HandlerNotFound", "an error that is not tried again")
 
 
+# What can go wrong at a call to AWS.
+_AT_ALL_CALLS: Final = ("kills", "errors", "refusals")
+_AT_THESE: Final = {"apply": ("losses", "repeats"), "write": ("losses", "doubts"), "delete": ("losses", "doubts")}
+
+
 class Move(NamedTuple):
     """Something that can happen.
 
@@ -154,25 +159,14 @@ def goes_on(world: World, invocation: Invocation) -> None:
     """A Lambda makes its next call to AWS."""
     call = invocation.stands_before
     assert call is not None
-    is_write = call.method in {"write", "delete"}
-    is_lock = call.port == "locks"
-    kinds = (
-        ["kills", "errors", "refusals"]
-        + ["losses"] * (is_write or is_lock)
-        + ["doubts"] * is_write
-        + ["repeats"] * is_lock
-    )
-    mishap = world.mishap(*kinds)
+    mishap = world.mishap(*_AT_ALL_CALLS, *_AT_THESE.get(call.method, ()))
     before = world.record(invocation.key)
     calls = world.seen["calls"]
     try:
         heard = _made(world, invocation, call, mishap) if mishap else world.make(call, invocation)
     except promises.Violation:
-        _tell(
-            world,
-            invocation,
-            call_in_words(call, before, ("value", Outcome(accepted=True, item=world.record(invocation.key)))),
-        )
+        after = Outcome(accepted=True, item=world.record(invocation.key))
+        _tell(world, invocation, call_in_words(call, before, ("value", after)))
         raise
     if world.tell is not None:
         effect = "carried out" if world.seen["calls"] > calls else "not carried out"

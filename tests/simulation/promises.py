@@ -157,7 +157,7 @@ def _follows_the_rule(world: World, by: Invocation, decision: Mapping[str, Any],
     match decision["work"]:
         case "STALE":
             always(world, not is_newer_than[APPLIED_SEQUENCER], "a stale verdict follows AWS's rule")
-            is_confirmed = looks[-1:] == [None if seen[APPLIED_SOURCE] == ABSENT else seen[APPLIED_SOURCE]]
+            is_confirmed = looks[-1:] == [None if seen.get(APPLIED_SOURCE) == ABSENT else seen.get(APPLIED_SOURCE)]
             always(world, is_confirmed, "a stale verdict is confirmed by a look at the input")
         case "SUPERSEDED":
             on_record = _raw(world, by.key, seen.get(NEWEST_SEQUENCER, ""))

@@ -161,6 +161,7 @@ class World:
         twin.locks.items = self.locks.items.copy()
         twin.source = InMemorySource(self.source.versioned, self.source.objects.copy(), self.source._versions)
         twin.versions = {key: versions.copy() for key, versions in self.versions.items()}
+        twin.seen = self.seen.copy()
         twin.highest, twin.early = self.highest.copy(), self.early.copy()
         twin.left, twin.undelivered = self.left.copy(), self.undelivered.copy()
         twin.events = [copy.copy(each) for each in self.events]
@@ -213,7 +214,9 @@ class World:
         used = {str(each.get(OWNER, "")).removeprefix(EXECUTIONS) for each in self.locks.items.values()}
         used |= {each.name for each in self.executions} | {each.name for each in self.reports}
         used |= {each.caller for each in (*self.invocations, *(doubt.invocation for doubt in self.doubts))}
-        return next(name for name in (f"{event}{letter}" for letter in ascii_lowercase) if name not in used)
+        return next(
+            name for name in (f"{event}{each}" for each in (*ascii_lowercase, *range(1000))) if name not in used
+        )
 
     def go_on_from(self, execution: Execution) -> None:
         """What the execution wants where it stands now."""
@@ -390,6 +393,7 @@ class World:
         found = [min(each.until, each.ends_at) for each in running]
         found += [each.ends_at for each in self.invocations]
         found += [each.wakes_at for each in self.invocations]
+        found += [each.until for each in self.doubts]
         return [moment for moment in found if moment > self.now]
 
     def ends_on_record(self) -> list[int]:
