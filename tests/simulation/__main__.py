@@ -38,7 +38,7 @@ from tests.workflow.template import ROOT
 
 app: Final = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 console: Final = Console(highlight=False, soft_wrap=True)
-COMMAND: Final = "python -m tests.simulation"
+COMMAND: Final = ".venv/bin/python -m tests.simulation"
 TABLE: Final = ROOT / "docs/reliability.md"
 
 Keys = Annotated[int, typer.Option(min=1, max=4, help="Objects, at most.")]
