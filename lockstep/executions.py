@@ -15,7 +15,7 @@ from lockstep.stack import Stack
 if TYPE_CHECKING:
     from mypy_boto3_stepfunctions.type_defs import HistoryEventTypeDef
 
-_ENDS: Final = frozenset({"ExecutionSucceeded", "ExecutionFailed", "ExecutionTimedOut", "ExecutionAborted"})
+ENDS: Final = frozenset({"ExecutionSucceeded", "ExecutionFailed", "ExecutionTimedOut", "ExecutionAborted"})
 _PAGE: Final = 100  # what ListExecutions gives at a time
 
 
@@ -113,7 +113,7 @@ class Execution:
 
 def _decisive(history: Sequence[HistoryEventTypeDef]) -> HistoryEventTypeDef:
     """The event that ended the execution, or else the latest: emulators go on with a task that was under way."""
-    return next((each for each in reversed(history) if each["type"] in _ENDS), history[-1])
+    return next((each for each in reversed(history) if each["type"] in ENDS), history[-1])
 
 
 def _outcome(states: tuple[str, ...], last: HistoryEventTypeDef) -> tuple[Outcome, str]:

@@ -20,7 +20,7 @@ from lockstep.errors import UserError
 from lockstep.executions import Execution, Follower, Outcome
 from lockstep.stack import Stack
 
-_STYLES: Final = {
+STYLES: Final = {
     Outcome.WORKING: "cyan",
     Outcome.WAITING: "yellow",
     Outcome.CONVERTED: "green",
@@ -56,7 +56,7 @@ def table(executions: Sequence[Execution]) -> RenderableType:
         found.add_row(
             Text(each.key or each.name),
             Text(each.change),
-            Text(each.outcome.value, _STYLES[each.outcome]),
+            Text(each.outcome.value, STYLES[each.outcome]),
             trail(each),
             f"{each.seconds:.1f} s",
         )
@@ -65,7 +65,7 @@ def table(executions: Sequence[Execution]) -> RenderableType:
 
 def _explanation(execution: Execution) -> Text:
     name = execution.key or execution.name
-    return Text(f"{name} {execution.outcome.value}: {execution.explanation}", _STYLES[execution.outcome])
+    return Text(f"{name} {execution.outcome.value}: {execution.explanation}", STYLES[execution.outcome])
 
 
 def trail(execution: Execution) -> Text:
@@ -83,7 +83,7 @@ def trail(execution: Execution) -> Text:
 
 def line(execution: Execution) -> Text:
     """An execution that has ended, as one line."""
-    style = _STYLES[execution.outcome]
+    style = STYLES[execution.outcome]
     waits = execution.states.count("WaitForLock")
     details = [execution.change, f"waited {waits} times" if waits else "", f"{execution.seconds:.1f} s"]
     text = Text.assemble(

@@ -51,7 +51,7 @@ class InMemorySource:
     def put(self, bucket: str, key: str, body: bytes) -> str:
         """Upload; returns the tag."""
         self._versions += 1
-        tag = f"{_etag(body)}@{self._versions}" if self.versioned else _etag(body)
+        tag = f"{etag(body)}@{self._versions}" if self.versioned else etag(body)
         self.objects[bucket, key] = SourceObject(tag, body)
         return tag
 
@@ -75,7 +75,7 @@ class StoredObject:
 
     @property
     def etag(self) -> str:
-        return _etag(self.picture.body)
+        return etag(self.picture.body)
 
 
 @dataclass
@@ -95,7 +95,7 @@ class InMemoryOutput:
     def write(self, key: str, picture: Picture, label: Label, *, replaces: str | None) -> str:
         self._check(key, replaces)
         self.objects[key] = StoredObject(picture, label)
-        return _etag(picture.body)
+        return etag(picture.body)
 
     def delete(self, key: str, *, replaces: str) -> None:
         self._check(key, replaces)
@@ -120,5 +120,6 @@ class HandClock:
         self.now += round(seconds * 1000)
 
 
-def _etag(body: bytes) -> str:
+def etag(body: bytes) -> str:
+    """Of an object that was stored in one piece."""
     return hashlib.md5(body, usedforsecurity=False).hexdigest()

@@ -15,7 +15,6 @@ import pytest
 from PIL import Image
 
 from lockstep.emulator import CREDENTIALS
-from objectlock import wiring
 from objectlock.errors import LeaseLost, OutputChanged, SourceRejected
 from objectlock.record import (
     APPLIED_SEQUENCER,
@@ -27,6 +26,7 @@ from objectlock.record import (
     WORKER_UNTIL,
 )
 from tests.contract.conftest import Aws, new_bucket, new_table
+from tests.lambda_instance import begin_anew
 from tests.sample_events import load
 
 State = dict[str, Any]
@@ -102,14 +102,9 @@ def deployed(aws: Aws, monkeypatch: pytest.MonkeyPatch) -> Iterator[Deployed]:
     if aws.endpoint_url:
         monkeypatch.setenv("AWS_ENDPOINT_URL", aws.endpoint_url)
     monkeypatch.setattr(boto3, "DEFAULT_SESSION", aws.session)
-    forget_adapters()
+    begin_anew()
     yield new
-    forget_adapters()
-
-
-def forget_adapters() -> None:
-    for each in (wiring.source_bucket, wiring.output_bucket, wiring.lock_protocol, wiring.worker):
-        each.cache_clear()
+    begin_anew()
 
 
 def png(colour: tuple[int, int, int]) -> bytes:

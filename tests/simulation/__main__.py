@@ -39,6 +39,7 @@ from tests.workflow.template import ROOT
 app: Final = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 console: Final = Console(highlight=False, soft_wrap=True)
 COMMAND: Final = ".venv/bin/python -m tests.simulation"
+NAMES: Final = ", ".join(each.name for each in VARIANTS)
 TABLE: Final = ROOT / "docs/reliability.md"
 
 Keys = Annotated[int, typer.Option(min=1, max=4, help="Objects, at most.")]
@@ -127,11 +128,11 @@ def every(
 
 
 @app.command()
-def variant(name: Annotated[str, typer.Argument(help=f"One of {', '.join(each.name for each in VARIANTS)}.")]) -> None:
+def variant(name: Annotated[str, typer.Argument(help=f"One of {NAMES}.")]) -> None:
     """Break the protocol on purpose in one place, and print a short schedule that shows it."""
     chosen = next((each for each in VARIANTS if each.name == name), None)
     if chosen is None:
-        _mistake(f"{name!r}: one of {', '.join(each.name for each in VARIANTS)}")
+        _mistake(f"{name!r}: one of {NAMES}")
     with chosen.applied():
         found = chosen.every().run()
         if not isinstance(found, Finding):
@@ -150,15 +151,15 @@ def variants(
 ) -> None:
     """Break the protocol on purpose, in one place after the other, and measure how long it takes to notice."""
     rows = []
-    for variant in VARIANTS:
-        rows.append(measured(variant))
-        console.print(f"[green]looked at[/] {variant.name}: {rows[-1].after} schedules; {rows[-1].ends}")
+    for each in VARIANTS:
+        rows.append(measured(each))
+        console.print(f"[green]looked at[/] {each.name}: {rows[-1].after} schedules; {rows[-1].ends}")
     if write:
         TABLE.write_text(written(TABLE.read_text(encoding="utf-8"), rows), encoding="utf-8")
         console.print(f"written into {TABLE.relative_to(ROOT)}")
 
 
-def _simulation(keys: int, changes: int, exactly: bool) -> Simulation:  # as the commands have it
+def _simulation(keys: int, changes: int, exactly: bool) -> Simulation:
     return Simulation(system.shipped(), lambda chooser: swarm(chooser, keys=keys, changes=changes, exactly=exactly))
 
 
@@ -196,7 +197,7 @@ def _summary(out: Console, found: Found) -> None:
     out.print(table)
 
 
-def _explain(out: Console, broken: tuple[int, Finding], keys: int, changes: int, exactly: bool) -> None:  # as above
+def _explain(out: Console, broken: tuple[int, Finding], keys: int, changes: int, exactly: bool) -> None:
     seed, finding = broken
     options = f"--keys {keys} --changes {changes}{' --exactly' if exactly else ''}"
     simulation = _simulation(keys, changes, exactly)

@@ -15,7 +15,6 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from tests.simulation import system
-from tests.simulation.choices import Chance
 from tests.simulation.search import Finding, Simulation
 from tests.simulation.settings import swarm
 
@@ -112,8 +111,7 @@ def batch(first_seed: int, size: Mapping[str, Any]) -> Found:
     simulation = Simulation(system.shipped(), lambda chooser: swarm(chooser, **size))
     found = Found(first_seed)
     with system.running():
-        for seed in range(first_seed, first_seed + BATCH):
-            result = simulation.run(Chance(seed))
+        for seed, result in simulation.random(range(first_seed, first_seed + BATCH)):
             found.schedules += 1
             found.steps += result.steps
             if isinstance(result, Finding):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gc
 import hashlib
-import re
 from array import array
 from collections import deque
 from collections.abc import Iterator, Mapping
@@ -19,9 +18,7 @@ from tests.simulation.lambdas import Invocation
 from tests.simulation.promises import Violation, promise
 from tests.simulation.search import Finding, Simulation
 from tests.simulation.settings import Settings
-from tests.simulation.world import System, World
-
-_TIME: Final = re.compile(r"\b1[78]\d{11}\b")
+from tests.simulation.world import TIME, System, World
 
 
 @dataclass(frozen=True)
@@ -92,7 +89,7 @@ class Exhaustive:
         stuck = self._stuck(bytearray(ends))
         if stuck is not None:
             words = "it gets quiet, if nothing more goes wrong"
-            return replace(self._finding(words, stuck, []), steps=self._depth(stuck))
+            return replace(self._finding(words, stuck, []), steps=len(self._path(stuck)) - 1)
         return Explored(number, steps, sum(ends))
 
     def _following(self, world: World) -> Iterator[tuple[list[int], World | None, Violation | None]]:
@@ -117,17 +114,16 @@ class Exhaustive:
         return self._numbers[key]
 
     def _finding(self, broken: str, number: int, last: list[int]) -> Finding:
-        pieces = [bytes(last)]
-        while number >= 0:
-            pieces.append(self._decisions[number])
-            number = self._parents[number]
-        decisions = [each for piece in reversed(pieces) for each in piece]
+        decisions = [each for passed in self._path(number) for each in self._decisions[passed]] + last
         again = Simulation(self.system, lambda _: self.settings, self.ends_only).run(Record(decisions))
         return Finding(broken, decisions, again.steps, self.settings)
 
-    def _depth(self, number: int) -> int:
-        """How many steps lead to a state."""
-        return 0 if self._parents[number] < 0 else 1 + self._depth(self._parents[number])
+    def _path(self, number: int) -> list[int]:
+        """The states on a shortest way to a state, the first one and itself among them."""
+        path = [number]
+        while (parent := self._parents[path[-1]]) >= 0:
+            path.append(parent)
+        return path[::-1]
 
     def _stuck(self, quiet: bytearray) -> int | None:
         """A state from which no end can be reached without a mishap. Going backwards, few rounds are needed."""
@@ -171,7 +167,7 @@ def fingerprint(world: World) -> bytes:
                 type(each.position.wants).__name__,
                 repr({name: value for name, value in each.position.data.items() if name not in _OF_THE_EVENT}),
                 each.until,
-                each.ends_at if each.status == "RUNNING" else 0,
+                each.ends_at if each.is_running else 0,
                 running.get(each.waits_for or 0, ""),
             )
             for each in world.executions
@@ -184,7 +180,7 @@ def fingerprint(world: World) -> bytes:
     waiting = [each.position.data.get("lock", {}).get("waiting_since") for each in world.executions]
     remembered += [time for time in waiting if time is not None]
     floor = min([world.now, *remembered]) - world.now - 1
-    text = _TIME.sub(lambda found: str(max(int(found[0]) - world.now, floor)), repr(parts))
+    text = TIME.sub(lambda found: str(max(int(found[0]) - world.now, floor)), repr(parts))
     return hashlib.blake2b(text.encode(), digest_size=16).digest()
 
 

@@ -26,11 +26,12 @@ import release_lock.app
 from objectlock import images, metrics, wiring
 from objectlock.errors import SourceRejected
 from objectlock.ports import Picture
+from tests.lambda_instance import begin_anew
 from tests.workflow.kit.cases import Answer, Raises, Returns
+from tests.workflow.template import Handler
 
 EXECUTIONS: Final = "arn:aws:states:us-east-1:123456789012:execution:lockstep:"
 
-Handler = Callable[[Any, Any], Any]
 Heard = tuple[str, Any]  # "time", "value" or "error", and what it was
 
 APPS: Final = (acquire_lock.app, delete_output.app, grayscale.app, reaper.app, release_lock.app)
@@ -271,13 +272,6 @@ def deployed(environment: Mapping[str, str]) -> Iterator[None]:
             level = app.logger.log_level
             app.logger.setLevel("CRITICAL")
             stack.callback(app.logger.setLevel, level)
-        _forget()
-        stack.callback(_forget)
+        begin_anew()
+        stack.callback(begin_anew)
         yield
-
-
-def _forget() -> None:
-    """A new Lambda instance: its wiring is made when it is first needed."""
-    for each in vars(wiring).values():
-        if hasattr(each, "cache_clear"):
-            each.cache_clear()

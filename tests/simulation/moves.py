@@ -17,7 +17,6 @@ MOST_STEPS: Final = 4_000  # a world that has not come to rest by then never wil
 REST_MS: Final = 61_000  # longer than any lease
 
 GOES_ON, HAPPENS, RARELY = 8, 3, 1  # weights
-ALIVE: Final = "RUNNING"
 LOST: Final = Refused("ServiceException", 500, "the answer is lost")
 UNHEARD_OF: Final = Raises("HandlerNotFound", "an error that is not tried again")
 
@@ -84,9 +83,7 @@ def _nothing(_: World) -> None:
 def possible(world: World) -> list[Move]:
     """What can happen without anything going wrong."""
     moves = [Move(GOES_ON * each.pace, goes_on, (each,)) for each in world.invocations if each.wakes_at <= world.now]
-    moves += [
-        Move(GOES_ON, wakes, (each,)) for each in world.executions if each.status == ALIVE and _is_due(world, each)
-    ]
+    moves += [Move(GOES_ON, wakes, (each,)) for each in world.executions if each.is_running and each.until <= world.now]
     can_go_on = bool(moves)
     moves += [
         Move(HAPPENS, delivers, (each,))
@@ -97,20 +94,16 @@ def possible(world: World) -> list[Move]:
         moves.append(Move(HAPPENS * world.settings.user_pace, user.changes))
     moves += [Move(HAPPENS, reports, (each,)) for each in world.reports]
     moves += [Move(RARELY / 2, takes_effect, (each,)) for each in world.doubts]
-    moves += [Move(RARELY, tried_again, (each,)) for each in world.executions if each.status != ALIVE]
+    moves += [Move(RARELY, tried_again, (each,)) for each in world.executions if not each.is_running]
     if not can_go_on and (moments := world.moments()):
         moves.append(Move(GOES_ON, passes, (min(moments) - world.now,)))
     return moves
 
 
-def _is_due(world: World, execution: Execution) -> bool:
-    return execution.until <= world.now
-
-
 def _is_calm(world: World, event: int) -> bool:
     key = world.events[event].key
     is_first = min(each for each in world.undelivered if world.events[each].key == key) == event
-    return is_first and not any(each.key == key and each.status == ALIVE for each in world.executions)
+    return is_first and not any(each.key == key and each.is_running for each in world.executions)
 
 
 def delivers(world: World, event: int) -> None:
@@ -220,7 +213,7 @@ def mishaps(world: World) -> list[Move]:
 
 
 def _running(world: World) -> Iterator[tuple[Execution]]:
-    return ((each,) for each in world.executions if each.status == ALIVE)
+    return ((each,) for each in world.executions if each.is_running)
 
 
 def _waiting(world: World) -> Iterator[tuple[Execution]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -62,7 +62,7 @@ class Simulation:
             return Finding(f"{type(error).__name__}: {error}", chooser.made, world.steps, settings)
         return world
 
-    def random(self, seeds: Iterator[int]) -> Iterator[tuple[int, Finding | World]]:
+    def random(self, seeds: Iterable[int]) -> Iterator[tuple[int, Finding | World]]:
         """One schedule after the other: the seed, and what came of it."""
         for seed in seeds:
             yield seed, self.run(Chance(seed))

@@ -15,11 +15,12 @@ from objectlock import wiring
 from objectlock.errors import LeaseLost, ServiceUnavailable
 from tests.simulation import moves, system
 from tests.simulation.choices import Chance
-from tests.simulation.lambdas import APPS, Call, Handler, Invocation, ask, now_ms
+from tests.simulation.lambdas import APPS, Call, Invocation, ask, now_ms
 from tests.simulation.settings import swarm
 from tests.simulation.timeline import Timeline
 from tests.simulation.world import EPOCH_MS, World
 from tests.workflow.kit.cases import Raises, Returns
+from tests.workflow.template import Handler
 
 NOW: Final = EPOCH_MS
 HEARD = st.lists(st.tuples(st.sampled_from(["value", "error"]), st.integers(0, 9)), max_size=6)

@@ -7,7 +7,6 @@ from collections import Counter
 import pytest
 
 from tests.simulation import system
-from tests.simulation.choices import Chance
 from tests.simulation.search import Finding, Simulation
 from tests.simulation.settings import WITHIN_ASSUMPTIONS, swarm
 from tests.simulation.variants import VARIANTS
@@ -21,8 +20,7 @@ def seen() -> Counter[str]:
     simulation = Simulation(system.shipped(), swarm)
     seen = Counter[str]()
     with system.running():
-        for seed in range(SCHEDULES):
-            result = simulation.run(Chance(seed))
+        for seed, result in simulation.random(range(SCHEDULES)):
             assert not isinstance(result, Finding), f"seed {seed}: {result.broken}"
             seen += result.seen
     return seen

@@ -6,7 +6,6 @@ from itertools import count
 
 import pytest
 
-from tests.simulation.choices import Chance
 from tests.simulation.exhaustive import Explored
 from tests.simulation.search import Finding
 from tests.simulation.variants import VARIANTS, Variant
@@ -20,7 +19,7 @@ COVERED = [each for each in VARIANTS if not each.ends]
 def test_it_is_noticed_within_so_many_schedules_at_random(variant: Variant) -> None:
     with variant.applied():
         simulation = variant.at_random()
-        seed = next(seed for seed in count() if isinstance(simulation.run(Chance(seed)), Finding))
+        seed = next(seed for seed, result in simulation.random(count()) if isinstance(result, Finding))
     assert seed < variant.within
 
 

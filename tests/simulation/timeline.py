@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Mapping
 from functools import cache
@@ -12,10 +11,11 @@ from objectlock.attempts import OutputObject
 from objectlock.conditions import Item
 from objectlock.ports import SourceObject
 from objectlock.record import EXPIRES_AT, OBJECT_ID, Outcome
+from tests.memory import etag
 from tests.simulation.lambdas import EXECUTIONS, Call, Heard, to_grayscale
-from tests.simulation.settings import PUTS
+from tests.simulation.settings import NO_IMAGE, PUTS
 from tests.simulation.user import picture
-from tests.simulation.world import EPOCH_MS
+from tests.simulation.world import EPOCH_MS, TIME
 
 _CALLS: Final = {
     ("locks", "apply"): "UpdateItem",
@@ -30,7 +30,7 @@ _CALLS: Final = {
     ("output", "remove"): "DELETE output",
     ("clock", "sleep"): "sleeps",
 }
-_TIME: Final = re.compile(r"\b1[78]\d{11}\b")
+_LOOKS: Final = frozenset({"tag", "read", "look"})  # that there is nothing is what they have found
 _ETAG: Final = re.compile(r"\b[0-9a-f]{32}\b")
 
 
@@ -42,7 +42,7 @@ class Timeline:
 
     def __call__(self, now: int, who: str, what: str) -> None:
         what = what.replace(EXECUTIONS, "")
-        what = _TIME.sub(lambda found: f"{(int(found[0]) - EPOCH_MS) / 1000:.3f} s", what)
+        what = TIME.sub(lambda found: f"{(int(found[0]) - EPOCH_MS) / 1000:.3f} s", what)
         what = _ETAG.sub(lambda found: _pictures().get(found[0], found[0]), what)
         self.lines.append(f"{len(self.lines) + 1:4}  {(now - EPOCH_MS) / 1000:8.3f} s  {who:12}  {what}")
 
@@ -55,6 +55,8 @@ def call_in_words(call: Call, before: Item, heard: Heard | None) -> str:
     name = _CALLS[call.port, call.method]
     if call.method in {"write", "delete"}:
         name += f" if it is {call.named['replaces'] or 'absent'}"
+    if heard == ("value", None) and call.method not in _LOOKS:
+        return f"{name}: done"
     return f"{name}: {'killed' if heard is None else _answer(before, *heard)}"
 
 
@@ -69,7 +71,7 @@ def _answer(before: Item, kind: str, content: Any) -> str:
         case SourceObject(tag=tag) | OutputObject(etag=tag):
             return tag
         case None:
-            return "done" if kind == "done" else "nothing"
+            return "nothing"
         case _:
             return str(content)
 
@@ -87,9 +89,5 @@ def _fields(item: Mapping[str, object]) -> str:
 @cache
 def _pictures() -> dict[str, str]:
     """What the ETags are of."""
-    colour = {_etag(picture(letter)): f"photo {letter}" for letter in (*PUTS, "x")}
-    return colour | {_etag(to_grayscale(picture(letter)).body): f"gray {letter}" for letter in PUTS}
-
-
-def _etag(body: bytes) -> str:
-    return hashlib.md5(body, usedforsecurity=False).hexdigest()
+    colour = {etag(picture(letter)): f"photo {letter}" for letter in (*PUTS, NO_IMAGE)}
+    return colour | {etag(to_grayscale(picture(letter)).body): f"gray {letter}" for letter in PUTS}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+import re
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -17,12 +18,14 @@ from objectlock.record import EXPIRES_AT, LEASE_EXPIRES_AT, OWNER, WORKER_UNTIL,
 from tests.memory import InMemoryLockStore, InMemoryOutput, InMemorySource, StoredObject
 from tests.simulation import promises
 from tests.simulation.choices import Chooser
-from tests.simulation.lambdas import EXECUTIONS, Call, Handler, Heard, Invocation
+from tests.simulation.lambdas import EXECUTIONS, Call, Heard, Invocation
 from tests.simulation.settings import Settings
 from tests.simulation.stepper import Ended, Invoke, Position, Sleep, Stepper
 from tests.workflow.kit.cases import THROTTLED, Answer, NeverAnswers, Raises, Returns
+from tests.workflow.template import Handler
 
 EPOCH_MS: Final = 1_800_000_000_000
+TIME: Final = re.compile(r"\b1[78]\d{11}\b")  # epoch ms, in a text
 TIMED_OUT: Final = Raises("Sandbox.Timedout", "Task timed out")
 KILLED: Final = Raises("Runtime.ExitError", "Runtime exited with error: signal: killed")
 
@@ -87,8 +90,8 @@ class Execution:
     is_outdone: bool = False
 
     @property
-    def arn(self) -> str:
-        return EXECUTIONS + self.name
+    def is_running(self) -> bool:
+        return self.status == "RUNNING"
 
 
 class Outputs(InMemoryOutput):
@@ -279,7 +282,7 @@ class World:
         if execution.status == "SUCCEEDED":
             for each in self.executions:
                 is_older = each.key == execution.key and each.event < execution.event
-                each.is_outdone = each.is_outdone or (is_older and each.status != "RUNNING")
+                each.is_outdone = each.is_outdone or (is_older and not each.is_running)
         if execution.status in self.system.reaped:
             self.reports.append(Report(execution.name, execution.event, execution.key, execution.status))
 
@@ -384,12 +387,12 @@ class World:
             self.say(invocation.caller, f"{invocation.function} has reached its time limit")
             self.ends(invocation, TIMED_OUT)
         for execution in self.executions:
-            if execution.status == "RUNNING" and execution.ends_at <= self.now:
+            if execution.is_running and execution.ends_at <= self.now:
                 self.stop(execution, "TIMED_OUT")
 
     def moments(self) -> list[int]:
         """When something will happen by itself."""
-        running = [each for each in self.executions if each.status == "RUNNING"]
+        running = [each for each in self.executions if each.is_running]
         found = [min(each.until, each.ends_at) for each in running]
         found += [each.ends_at for each in self.invocations]
         found += [each.wakes_at for each in self.invocations]

@@ -13,6 +13,7 @@ from moto.s3.models import S3Backend
 
 from objectlock import wiring
 from tests.conftest import USERS_OWN
+from tests.lambda_instance import begin_anew
 from tests.workflow.engines import engine as engine_named
 from tests.workflow.kit.endpoint import InvokeEndpoint
 from tests.workflow.kit.engines.base import Engine
@@ -128,18 +129,11 @@ def stack(
     deployment: Deployment,
 ) -> Iterator[Stack]:
     """A new, empty stack."""
-    forget_clients()
+    begin_anew()
     deployment.begin_anew()
     with mock.patch.object(boto3, "client", clients.shared):
         stack = Stack(template, lambdas, clock, clients)
         yield stack
         stack.stop_all()
         stack.assert_all_was_allowed()
-    forget_clients()
-
-
-def forget_clients() -> None:
-    """A new Lambda instance: the adapters are made anew, from the environment as it is then."""
-    for each in vars(wiring).values():
-        if hasattr(each, "cache_clear"):
-            each.cache_clear()
+    begin_anew()

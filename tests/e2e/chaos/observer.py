@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
-from lockstep.executions import Execution, history, recent
+from lockstep.executions import ENDS, Execution, history, recent
 from lockstep.stack import Stack
 from tests.e2e.chaos.checks import Found, Lock, Made, Run, Stored, Write
 
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from mypy_boto3_stepfunctions.type_defs import HistoryEventTypeDef
 
 _READERS: Final = 4  # histories are read side by side
-_ENDS: Final = frozenset({"ExecutionSucceeded", "ExecutionFailed", "ExecutionTimedOut", "ExecutionAborted"})
 
 
 @dataclass(frozen=True)
@@ -50,7 +49,7 @@ class Observer:
         unread = [each for each in arns if each not in self._told]
         with ThreadPoolExecutor(_READERS) as readers:
             for arn, events in zip(unread, readers.map(lambda arn: history(self.stack, arn), unread), strict=True):
-                if any(each["type"] in _ENDS for each in events):
+                if any(each["type"] in ENDS for each in events):
                     self._told[arn] = tell(arn, events)
         return [self._told[each] for each in reversed(arns) if each in self._told]
 
@@ -102,7 +101,7 @@ def tell(arn: str, events: Sequence[HistoryEventTypeDef]) -> Told:
     state, error = "", ""
     for each in events:
         kind = each["type"]
-        if kind in _ENDS:
+        if kind in ENDS:
             break
         if "stateEnteredEventDetails" in each:
             state, error = each["stateEnteredEventDetails"]["name"], ""

@@ -14,6 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from lockstep.executions import Outcome
+from lockstep.view import STYLES
 from tests.e2e.chaos.checks import Found
 from tests.e2e.chaos.faults import FAULTS
 from tests.e2e.chaos.storm import Storm
@@ -93,10 +94,7 @@ class Report:
 
 
 _STYLES: Final[Mapping[str, str]] = {
-    **{each.value: "green" for each in (Outcome.CONVERTED, Outcome.DELETED)},
-    **{each.value: "dim" for each in (Outcome.STALE, Outcome.SUPERSEDED)},
-    Outcome.REJECTED.value: "magenta",
-    **{each.value: "bold red" for each in (Outcome.FAILED, Outcome.TIMED_OUT, Outcome.ABORTED)},
+    **{outcome.value: style for outcome, style in STYLES.items()},
     "instead of it": "yellow",
     "before it": "cyan",
     "after it": "magenta",
