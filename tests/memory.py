@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from objectlock.attempts import OutputObject
 from objectlock.conditions import Item, Value
 from objectlock.errors import OutputChanged
-from objectlock.ports import Label, Picture, SourceObject
+from objectlock.ports import Label, OversizedObject, Picture, SourceObject
 from objectlock.record import OBJECT_ID, Outcome, Transition
 
 
@@ -47,6 +47,7 @@ class InMemorySource:
     versioned: bool = False
     objects: dict[tuple[str, str], SourceObject] = field(default_factory=dict)
     _versions: int = 0
+    max_bytes: int = 1_000_000
 
     def put(self, bucket: str, key: str, body: bytes) -> str:
         """Upload; returns the tag."""
@@ -59,11 +60,14 @@ class InMemorySource:
         self.objects.pop((bucket, key), None)
 
     def tag(self, bucket: str, key: str) -> str | None:
-        found = self.read(bucket, key)
+        found = self.objects.get((bucket, key))
         return found.tag if found else None
 
-    def read(self, bucket: str, key: str) -> SourceObject | None:
-        return self.objects.get((bucket, key))
+    def read(self, bucket: str, key: str) -> SourceObject | OversizedObject | None:
+        found = self.objects.get((bucket, key))
+        if found and len(found.body) > self.max_bytes:
+            return OversizedObject(found.tag, len(found.body), self.max_bytes)
+        return found
 
 
 @dataclass(frozen=True)

@@ -22,6 +22,21 @@ class SourceObject:
 
 
 @dataclass(frozen=True, slots=True)
+class OversizedObject:
+    """An input object that is too large to be read.
+
+    Attributes:
+        tag: as above.
+        size: in bytes.
+        limit: in bytes.
+    """
+
+    tag: str
+    size: int
+    limit: int
+
+
+@dataclass(frozen=True, slots=True)
 class Picture:
     """An encoded image and its media type."""
 
@@ -59,7 +74,7 @@ class SourceBucket(Protocol):
         """The tag of the object as it is now; None where there is none."""
         ...
 
-    def read(self, bucket: str, key: str) -> SourceObject | None:
+    def read(self, bucket: str, key: str) -> SourceObject | OversizedObject | None:
         """The object as it is now; None where there is none."""
         ...
 

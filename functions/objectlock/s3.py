@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -12,7 +12,7 @@ from botocore.exceptions import ClientError
 from objectlock.attempts import OutputObject
 from objectlock.aws import NO_ANSWER, busy_is_unavailable
 from objectlock.errors import OutputChanged, WriteInDoubt
-from objectlock.ports import Label, Picture, SourceObject
+from objectlock.ports import Label, OversizedObject, Picture, SourceObject
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -34,9 +34,14 @@ _LONGEST_TOKEN: Final = 18  # digits; what has more is not ours, and DynamoDB's 
 
 @dataclass(frozen=True)
 class S3SourceBucket:
-    """A `SourceBucket`. Needs s3:ListBucket beside s3:GetObject: without it S3 answers 403 for a missing key."""
+    """A `SourceBucket`. Needs s3:ListBucket beside s3:GetObject: without it S3 answers 403 for a missing key.
+
+    Attributes:
+        max_bytes: what is larger is not read.
+    """
 
     client: S3Client
+    max_bytes: int
 
     @busy_is_unavailable
     def tag(self, bucket: str, key: str) -> str | None:
@@ -49,7 +54,7 @@ class S3SourceBucket:
             raise
 
     @busy_is_unavailable
-    def read(self, bucket: str, key: str) -> SourceObject | None:
+    def read(self, bucket: str, key: str) -> SourceObject | OversizedObject | None:
         """Raises: ServiceUnavailable."""
         try:
             found = self.client.get_object(Bucket=bucket, Key=key)
@@ -57,7 +62,10 @@ class S3SourceBucket:
             if _is_missing(error):
                 return None
             raise
-        return SourceObject(_tag(found), found["Body"].read())
+        with closing(found["Body"]) as body:
+            if found["ContentLength"] > self.max_bytes:
+                return OversizedObject(_tag(found), found["ContentLength"], self.max_bytes)
+            return SourceObject(_tag(found), body.read())
 
 
 @dataclass(frozen=True)

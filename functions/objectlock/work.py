@@ -10,7 +10,7 @@ from objectlock.attempts import Attempt
 from objectlock.errors import InputChanged, OutputChanged, ServiceUnavailable, SourceRejected, WriteInDoubt
 from objectlock.events import ObjectEvent
 from objectlock.lock import Applied
-from objectlock.ports import Label, OutputBucket, Picture, SourceBucket
+from objectlock.ports import Label, OutputBucket, OversizedObject, Picture, SourceBucket, SourceObject
 from objectlock.protocol import LockProtocol
 from objectlock.record import ABSENT
 
@@ -63,7 +63,7 @@ class Worker:
         if self._is_done(event, attempt, found.tag):
             return Applied(found.tag, attempt.output_etag, attempt.token, attempt.newest)
         try:
-            gray = to_grayscale(found.body)
+            gray = to_grayscale(_body(found))
         except SourceRejected as error:
             rejected = Applied(found.tag, None, attempt.token, attempt.newest)
             self.lock.release(attempt.owner, self._remove(event, attempt, rejected))
@@ -102,3 +102,11 @@ class Worker:
             msg = f"{event.object_id}: there is an output that the lock record does not know of"
             raise OutputChanged(msg)
         return applied
+
+
+def _body(found: SourceObject | OversizedObject) -> bytes:
+    """Raises: SourceRejected."""
+    if isinstance(found, OversizedObject):
+        msg = f"{found.size} bytes, more than {found.limit}"
+        raise SourceRejected(msg)
+    return found.body

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_s3 import S3Client
 
+MAX_BYTES = 1_000_000
+
 
 # --- what stands in for AWS --------------------------------------------------------------------------------
 
@@ -174,15 +176,15 @@ class Output:
 
 
 class MakeInput(Protocol):
-    def __call__(self, *, versioned: bool) -> Input: ...
+    def __call__(self, *, versioned: bool, max_bytes: int = MAX_BYTES) -> Input: ...
 
 
 class MakeOutput(Protocol):
     def __call__(self, *, versioned: bool) -> Output: ...
 
 
-def memory_input(*, versioned: bool) -> Input:
-    source = InMemorySource(versioned)
+def memory_input(*, versioned: bool, max_bytes: int = MAX_BYTES) -> Input:
+    source = InMemorySource(versioned, max_bytes=max_bytes)
     return Input(
         source,
         "bucket",
@@ -196,10 +198,10 @@ def memory_output(*, versioned: bool) -> Output:  # noqa: ARG001  # nobody can s
     return Output(output, output.objects.get)
 
 
-def s3_input(client: S3Client, *, versioned: bool) -> Input:
+def s3_input(client: S3Client, *, versioned: bool, max_bytes: int = MAX_BYTES) -> Input:
     bucket = new_bucket(client, versioned=versioned)
     return Input(
-        S3SourceBucket(client),
+        S3SourceBucket(client, max_bytes),
         bucket,
         put=lambda key, body: client.put_object(Bucket=bucket, Key=key, Body=body),
         delete=lambda key: client.delete_object(Bucket=bucket, Key=key),

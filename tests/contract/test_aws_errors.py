@@ -39,8 +39,8 @@ WRITE_CALLS: dict[str, Callable[[S3Client], object]] = {
     "delete_object": lambda client: S3OutputBucket(client, "out").delete(KEY, replaces="etag"),
 }
 S3_CALLS: list[tuple[str, Callable[[S3Client], object]]] = [
-    ("head_object", lambda client: S3SourceBucket(client).tag("in", KEY)),
-    ("get_object", lambda client: S3SourceBucket(client).read("in", KEY)),
+    ("head_object", lambda client: S3SourceBucket(client, 100).tag("in", KEY)),
+    ("get_object", lambda client: S3SourceBucket(client, 100).read("in", KEY)),
     ("head_object", lambda client: S3OutputBucket(client, "out").look(KEY)),
     *WRITE_CALLS.items(),
 ]
@@ -129,6 +129,7 @@ def test_a_write_that_was_sent_and_has_no_answer_is_in_doubt_and_is_not_sent_aga
         raise error
 
     monkeypatch.setattr(boto3, "client", session.client)
+    monkeypatch.setenv("MAX_IMAGE_MEGABYTES", "100")
     wiring.source_bucket.cache_clear()
     client = wiring.source_bucket().client
     wiring.source_bucket.cache_clear()

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import importlib
 import json
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from io import BytesIO
-from typing import Any
+from typing import Any, Final
 
 import boto3
 import pytest
 from PIL import Image
 
+from lockstep import paths
 from lockstep.emulator import CREDENTIALS
+from objectlock import wiring
 from objectlock.errors import LeaseLost, OutputChanged, SourceRejected
 from objectlock.record import (
     APPLIED_SEQUENCER,
@@ -34,6 +38,25 @@ State = dict[str, Any]
 ME = "arn:aws:states:us-east-1:111122223333:execution:lockstep:me"
 PHOTO = "key-with-spaces-plus-japanese"
 KEY = load(PHOTO)["detail"]["object"]["key"]
+
+LAMBDAS: Final = ("acquire_lock", "grayscale", "delete_output", "release_lock", "reaper")
+PICTURES: Final = frozenset({"PIL", "isal"})
+# What some Lambdas need and others do not.
+NEEDED_BY: Final = {
+    "PIL": {"grayscale"},
+    "objectlock.images": {"grayscale"},
+    "objectlock.logs": {"grayscale", "delete_output"},
+    "objectlock.status_change": {"reaper"},
+    "objectlock.task": {"acquire_lock", "grayscale", "delete_output", "release_lock"},
+}
+# What a cold start loads beside boto3, and whether the garbage collector is done with it.
+COLD_START: Final = """
+import boto3, gc, importlib, json, sys
+boto3.client("dynamodb", region_name="us-east-1"), boto3.client("s3", region_name="us-east-1")
+before = set(sys.modules)
+importlib.import_module(f"{sys.argv[1]}.app")
+print(json.dumps([sorted(set(sys.modules) - before), gc.get_freeze_count(), len(gc.get_objects())]))
+"""
 
 
 class Context:
@@ -92,6 +115,9 @@ def deployed(aws: Aws, monkeypatch: pytest.MonkeyPatch) -> Iterator[Deployed]:
         "OUTPUT_BUCKET": new.output,
         "LOCK_TABLE": new.table,
         "LEASE_SECONDS": "30",
+        "MAX_IMAGE_MEGABYTES": "100",
+        "MAX_IMAGE_MEGAPIXELS": "100",
+        "MAX_IMAGE_FRAMES": "1000",
         "LOCK_WAIT_SECONDS": "60",
         "RETRY_INTERVAL_SECONDS": "2",
         "POWERTOOLS_SERVICE_NAME": "lockstep",
@@ -208,3 +234,39 @@ def test_an_execution_that_failed_or_was_stopped_leaves_no_lock(deployed: Deploy
     with pytest.raises(LeaseLost):
         deployed.task("grayscale", state)
     assert deployed.record()[OWNER] == {"S": "other"}
+
+
+def test_who_only_frees_locks_makes_no_client_for_s3(deployed: Deployed) -> None:
+    """It would be a fifth of a cold start."""
+    deployed.upload(png((9, 9, 9)))
+    state = deployed.event(PHOTO, "01")
+    state["lock"] = deployed.task("acquire_lock", state)
+    state["applied"] = deployed.task("grayscale", state)
+    stopped = {"detail": {"executionArn": ME, "status": "ABORTED", "input": json.dumps(state)}}
+    failed = {"owner": ME, "state": state, "caught": {"Error": "SomeError", "Cause": "of some kind"}}
+    begin_anew()
+
+    deployed.task("release_lock", state)
+    deployed.call("release_lock", failed)
+    deployed.call("reaper", stopped)
+    assert OWNER not in deployed.record()
+    assert wiring.lock_protocol.cache_info().currsize == 1
+    assert wiring.source_bucket.cache_info().currsize == 0
+
+
+@pytest.mark.parametrize("name", LAMBDAS)
+def test_a_cold_start_loads_what_the_function_needs_and_leaves_it_out_of_garbage_collections(name: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", COLD_START, name],
+        env={"PYTHONPATH": str(paths.ROOT / "functions")} | CREDENTIALS,
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+    )
+    loaded, left_alone, looked_through = json.loads(done.stdout)
+    packages = {module.partition(".")[0] for module in loaded} - sys.stdlib_module_names
+    ours = {name, "objectlock", "aws_lambda_powertools", "typing_extensions"}
+    assert packages == (ours | (packages & PICTURES) if name == "grayscale" else ours)
+    assert set(loaded) & NEEDED_BY.keys() == {module for module, lambdas in NEEDED_BY.items() if name in lambdas}
+    assert left_alone > 20 * looked_through

@@ -4,9 +4,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from objectlock.ports import SourceObject
+from objectlock.ports import OversizedObject, SourceObject
 from objectlock.s3 import S3SourceBucket
-from tests.contract.conftest import MakeInput, new_bucket, s3_input
+from tests.contract.conftest import MAX_BYTES, Input, MakeInput, new_bucket, s3_input
 from tests.contract.keys import KEYS
 
 if TYPE_CHECKING:
@@ -33,13 +33,28 @@ def test_an_object_is_read_with_its_tag(make_input: MakeInput, versioned: bool, 
     assert there.source.read(there.bucket, key) == SourceObject(tag, b"photo")
 
 
+def test_an_object_that_is_too_large_is_not_read(make_input: MakeInput) -> None:
+    """It would not fit into memory, and the function would be killed without a word. Its tag is what was rejected."""
+    there = make_input(versioned=False, max_bytes=5)
+    there.put("photo.jpg", b"photo")
+    assert there.source.read(there.bucket, "photo.jpg") == SourceObject(_tag(there, "photo.jpg"), b"photo")
+    there.put("photo.jpg", b"photos")
+    assert there.source.read(there.bucket, "photo.jpg") == OversizedObject(_tag(there, "photo.jpg"), 6, 5)
+
+
+def _tag(there: Input, key: str) -> str:
+    tag = there.source.tag(there.bucket, key)
+    assert tag
+    return tag
+
+
 def test_the_tag_is_the_etag_and_in_a_versioned_bucket_the_version_as_well(s3: S3Client) -> None:
     """So that an operator finds in S3 what the lock record and the output's metadata speak of."""
     for versioned in (False, True):
         bucket = new_bucket(s3, versioned=versioned)
         answer = s3.put_object(Bucket=bucket, Key="photo.jpg", Body=b"photo")
         etag = answer["ETag"].strip('"')
-        assert S3SourceBucket(s3).tag(bucket, "photo.jpg") == (f"{etag}@{answer['VersionId']}" if versioned else etag)
+        assert S3SourceBucket(s3, MAX_BYTES).tag(bucket, "photo.jpg") == (f"{etag}@{answer['VersionId']}" if versioned else etag)
 
 
 @VERSIONED
@@ -118,6 +133,6 @@ def test_an_object_from_before_versioning_has_the_tag_it_had(s3: S3Client) -> No
 
 def test_a_missing_bucket_is_no_missing_object(s3: S3Client) -> None:
     """A wrong name in an event is a mistake to report; taken for "absent", it would delete an output."""
-    source = S3SourceBucket(s3)
+    source = S3SourceBucket(s3, MAX_BYTES)
     with pytest.raises(s3.exceptions.ClientError):
         source.read("no-such-bucket", "photo.jpg")

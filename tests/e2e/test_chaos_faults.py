@@ -98,7 +98,7 @@ def aws() -> Iterator[Aws]:
             s3,
             dynamodb,
             microburst,
-            S3SourceBucket(faulty_s3),
+            S3SourceBucket(faulty_s3, 1_000_000),
             S3OutputBucket(faulty_s3, BUCKET),
             DynamoDBLockStore(faulty_dynamodb, TABLE),
         )

@@ -47,7 +47,7 @@ def changes(world: World) -> None:
         case _:
             is_new_version = True
             world.source.put(bucket, key, picture(change))
-            found = world.source.read(bucket, key)
+            found = world.source.objects[bucket, key]
             world.versions[key] = [*(versions if world.settings.versioned else ()), found]
     latest = world.versions[key][-1] if world.versions[key] else None
     if latest is None:

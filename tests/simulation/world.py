@@ -419,7 +419,7 @@ class World:
         return self.locks.items.get(f"{self.system.input_bucket}/{key}", {})
 
     def input(self, key: str) -> SourceObject | None:
-        return self.source.read(self.system.input_bucket, key)
+        return self.source.objects.get((self.system.input_bucket, key))
 
     def expire(self, key: str) -> None:
         """DynamoDB deletes a tombstone, 30 days later."""

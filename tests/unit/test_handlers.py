@@ -97,6 +97,9 @@ def invoke(
     """Call a Lambda as the state machine does, JSON in and out, with everything behind it in memory."""
     lock = LockProtocol(store, source, BUCKET, lease_ms=30_000, wait_limit_ms=60_000, now_ms=clock)
     monkeypatch.setenv("RETRY_INTERVAL_SECONDS", "2")
+    monkeypatch.setenv("MAX_IMAGE_MEGABYTES", "100")
+    monkeypatch.setenv("MAX_IMAGE_MEGAPIXELS", "100")
+    monkeypatch.setenv("MAX_IMAGE_FRAMES", "1000")
     monkeypatch.setenv("POWERTOOLS_METRICS_NAMESPACE", "Lockstep")
     for name in ("acquire_lock", "release_lock", "reaper"):
         monkeypatch.setattr(app(name), "lock_protocol", lambda: lock)

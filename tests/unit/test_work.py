@@ -321,6 +321,14 @@ def test_a_rejection_is_not_recorded_while_an_unknown_output_is_there(world: Wor
     assert world.record[APPLIED_SEQUENCER] == "05"
 
 
+def test_an_input_that_is_too_large_to_be_read_is_rejected_all_the_same(replacing: World) -> None:
+    replacing.source.max_bytes = 2
+    with pytest.raises(SourceRejected, match=f"^{ID}: 3 bytes, more than 2$"):
+        replacing.convert(created("05"))
+    assert replacing.output.objects == {}
+    assert replacing.record[APPLIED_SOURCE] == replacing.source.tag(BUCKET, KEY)
+
+
 # --- another output than expected --------------------------------------------------------------------------
 
 

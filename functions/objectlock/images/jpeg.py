@@ -1,0 +1,87 @@
+"""JPEG to gray JPEG: of a photo only the luma is decoded, and stored again with the tables that it came with."""
+
+from __future__ import annotations
+
+import io
+from contextlib import suppress
+from typing import Any, Final
+
+from PIL import Image, ImageChops
+from PIL.JpegImagePlugin import JpegImageFile
+
+from objectlock.images.jpeg_file import JpegFile, parse
+from objectlock.images.limits import Limits
+from objectlock.images.orientation import ORIENTATION, UPRIGHT, exif_of, known
+from objectlock.images.pixels import gray
+from objectlock.images.reading import broken, reading
+
+_MADE_UP: Final = (128, 128)
+_ANY_DATA: Final = bytes(range(1, 255))
+
+
+def convert(body: bytes, limits: Limits) -> bytes:
+    """What is gray already keeps its very pixels.
+
+    Raises: SourceRejected.
+    """
+    with reading("JPEG"):
+        file = parse(body)
+    limits.check_frames([(file.width, file.height)])
+    with reading("JPEG"):
+        image = _decoded(body)
+        if _ends_early(file, image):
+            raise broken("JPEG", "pixels are missing")
+    exif = _exif(image)
+    return file.without_metadata(exif) if file.components == 1 else _encoded(file, image, exif)
+
+
+def _decoded(body: bytes) -> JpegImageFile:
+    image = JpegImageFile(io.BytesIO(body))
+    image.draft("L", None)  # luma and chroma are stored apart; this leaves the chroma alone
+    image.load()
+    return image
+
+
+def _ends_early(file: JpegFile, image: JpegImageFile) -> bool:
+    """Whether the decoder made up the last pixels: it shows a middle gray for what is missing, and says nothing.
+
+    So, if there is nothing else in the last corner, it gets more data, of which a whole image takes no notice.
+    """
+    width, height = image.size
+    corner = image.crop((width - 1 - (width - 1) % 8, height - 1 - (height - 1) % 8, width, height))
+    if corner.getcolors(1) is None or (corner.mode == "L" and corner.getextrema() != _MADE_UP):
+        return False
+    return ImageChops.difference(image, _decoded(file.with_more_data(_ANY_DATA))).getbbox() is not None
+
+
+def _exif(image: JpegImageFile) -> bytes:
+    with suppress(Exception):  # EXIF that cannot be read says nothing, as in any viewer
+        orientation = known(image.getexif().get(ORIENTATION))
+        return b"" if orientation == UPRIGHT else exif_of(orientation)
+    return b""
+
+
+def _encoded(file: JpegFile, image: JpegImageFile, exif: bytes) -> bytes:
+    """Baseline, with the usual Huffman tables: the fastest to write. No larger than the source, if others help it."""
+    is_progressive = "progressive" in image.info
+    options = _resolution(image) | {
+        "qtables": [image.quantization[image.layer[0][3]]],
+        "exif": b"Exif\0\0" + exif if exif else b"",
+    }
+    image.info.clear()  # the encoder would take a comment from there
+    luma = gray(image)
+    body = _saved(luma, options)
+    if len(body) <= len(file.body):
+        return body
+    return _saved(luma, options | {"progressive" if is_progressive else "optimize": True})
+
+
+def _resolution(image: JpegImageFile) -> dict[str, Any]:
+    dpi = image.info.get("dpi", ())
+    return {"dpi": dpi} if dpi and all(1 <= value <= 0xFFFF for value in dpi) else {}
+
+
+def _saved(luma: Image.Image, options: dict[str, Any]) -> bytes:
+    out = io.BytesIO()
+    luma.save(out, "JPEG", **options)
+    return out.getvalue()

@@ -1,0 +1,110 @@
+"""The segments of a JPEG file (ITU-T T.81, annex B)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import cycle
+from typing import Final, NamedTuple
+
+from objectlock.images.reading import broken, unsupported
+
+SOI: Final = b"\xff\xd8"
+_EOI, _SOS, _DRI, _JFIF, _COMMENT = 0xD9, 0xDA, 0xDD, 0xE0, 0xFE
+_RESTARTS: Final = range(0xD0, 0xD8)
+_FRAMES: Final = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
+_APPLICATIONS: Final = range(0xE0, 0xF0)
+_BETWEEN_SCANS: Final = frozenset({0xC4, 0xCC, _EOI, _SOS, 0xDB, 0xDC, 0xDD, _COMMENT})
+# In compressed data FF is followed by 0. Before a marker there may be any number of FF.
+_MARKER: Final = re.compile(rb"\xff([^\0\xff])")
+
+
+class Segment(NamedTuple):
+    """A marker and what belongs to it: body[start:end]."""
+
+    marker: int
+    start: int
+    data: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class JpegFile:
+    """The first image of a file; an MPO has more behind it, for displays in 3D or HDR.
+
+    Attributes:
+        components: 1 is gray.
+    """
+
+    body: bytes
+    segments: list[Segment]
+    width: int
+    height: int
+    components: int
+
+    def with_more_data(self, data: bytes) -> bytes:
+        """The file with this after its compressed data."""
+        end = self.segments[-1].start
+        return b"".join((self.body[:end], data, self.body[end:]))
+
+    def without_metadata(self, exif: bytes) -> bytes:
+        """The image with the very pixels it has; of what is said about it, its resolution and this EXIF."""
+        view = memoryview(self.body)
+        jfif = next((view[each.data : each.end] for each in self.segments if each.marker == _JFIF), view[:0])
+        kept: list[bytes | memoryview] = [SOI]
+        if len(jfif) >= 12 and bytes(jfif[:5]) == b"JFIF\0":
+            kept += [b"\xff\xe0\0\x10", jfif[:12], b"\0\0"]  # no thumbnail
+        if exif:
+            kept += [b"\xff\xe1", (8 + len(exif)).to_bytes(2), b"Exif\0\0", exif]
+        kept += [
+            view[each.start : each.end]
+            for each in self.segments
+            if each.marker not in _APPLICATIONS and each.marker != _COMMENT
+        ]
+        return b"".join(kept)
+
+
+def parse(body: bytes) -> JpegFile:
+    """The file, its pixels not yet looked at.
+
+    Raises: SourceRejected if the image has no end, or there are markers where none can be.
+    """
+    segments = list(_segments(body))
+    for segment in segments:
+        if segment.marker in _FRAMES:
+            bits = body[segment.data]
+            if bits != 8:
+                raise unsupported("JPEG", f"{bits} bits a channel")
+            height, width = (int.from_bytes(body[segment.data + at : segment.data + at + 2]) for at in (1, 3))
+            return JpegFile(body, segments, width, height, body[segment.data + 5])
+    raise broken("JPEG", "no image in it")
+
+
+def _segments(body: bytes) -> Iterator[Segment]:
+    at, interval, is_after_scan = len(SOI), 0, False
+    while found := _MARKER.search(body, at):
+        marker, data = found[1][0], found.end()
+        if marker in _RESTARTS or (is_after_scan and marker not in _BETWEEN_SCANS):
+            raise broken("JPEG", "compressed data is broken off")
+        if marker == _EOI:
+            yield Segment(marker, found.start(), data, data)
+            return
+        end = data + int.from_bytes(body[data : data + 2])
+        if marker == _DRI:
+            interval = int.from_bytes(body[data + 2 : data + 4])
+        if marker == _SOS:
+            is_after_scan = True
+            end = _end_of_scan(body, end, has_restarts=interval > 0)
+        yield Segment(marker, found.start(), data + 2, end)
+        at = end
+    raise broken("JPEG", "the image does not end")
+
+
+def _end_of_scan(body: bytes, at: int, *, has_restarts: bool) -> int:
+    """Where the next marker is that is not one of the restarts, which count from 0 to 7 over and over."""
+    expected = cycle(_RESTARTS) if has_restarts else iter(())
+    for found in _MARKER.finditer(body, at):
+        if found[1][0] != next(expected, None):
+            return found.start()
+    return len(body)
