@@ -17,9 +17,12 @@ from typing import Final
 
 import pytest
 
+from lockstep.paths import SAM
 from tests.deployment.shipped import FUNCTIONS, ROOT, load_template
 
 ELF_MACHINES: Final = {"arm64": 183, "x86_64": 62}  # e_machine: EM_AARCH64, EM_X86_64
+ZIP_BEGINS: Final = 315_532_800  # 1980-01-01, in epoch seconds
+DEFAULT_FOLDER: Final = ROOT / ".aws-sam/build"
 THIS_MACHINE: Final = {"aarch64": "arm64", "x86_64": "x86_64"}.get(platform.machine())
 LAMBDA_BRINGS: Final = ("boto3", "botocore", "dateutil", "jmespath", "s3transfer", "six", "urllib3")
 
@@ -37,6 +40,45 @@ artifact, photo = sys.argv[1:]
 sys.path.insert(0, artifact)
 from objectlock.images import to_grayscale
 print(to_grayscale(pathlib.Path(photo).read_bytes()).content_type)
+"""
+# PEP 552: magic number, flags, hash of the source. Prints what is wrong; where nothing is, nothing.
+CHECK_BYTE_CODE: Final = """
+import importlib.util, marshal, pathlib, sys
+artifact = pathlib.Path(sys.argv[1])
+unchecked_hash = (0b01).to_bytes(4, "little")
+compiled = set(artifact.rglob("*.pyc"))
+for source in artifact.rglob("*.py"):
+    file = pathlib.Path(importlib.util.cache_from_source(str(source)))
+    if file not in compiled:
+        print(source, "is not compiled")
+        continue
+    compiled.remove(file)
+    found = file.read_bytes()
+    if found[:16] != importlib.util.MAGIC_NUMBER + unchecked_hash + importlib.util.source_hash(source.read_bytes()):
+        print(file, "is not of this source, or would be looked up by its time")
+    name = marshal.loads(found[16:]).co_filename
+    if name != f"/var/task/{source.relative_to(artifact)}":
+        print(file, "is called", name)
+for file in compiled:
+    print(file, "has no source")
+"""
+# Runs under SAM's own Python: folders as `sam deploy` zips them, unpacked.
+ZIP_AND_UNPACK: Final = """
+import pathlib, shutil, sys
+from samcli.lib.package.utils import make_zip_with_lambda_permissions, zip_folder
+target, *folders = map(pathlib.Path, sys.argv[1:])
+for folder in folders:
+    with zip_folder(str(folder), zip_method=make_zip_with_lambda_permissions) as (zipped, _):
+        shutil.unpack_archive(zipped, target / folder.name, "zip")
+"""
+COMPILED_ON_IMPORT: Final = """
+import importlib, json, sys
+artifact, runtime, module = sys.argv[1:]
+sys.path[:0] = [artifact, runtime]
+compiled = []
+sys.addaudithook(lambda event, about: compiled.append(str(about[1])) if event == "compile" else None)
+importlib.import_module(module)
+print(json.dumps([file.removeprefix(artifact) for file in compiled if file.startswith(artifact)]))
 """
 
 
@@ -64,7 +106,13 @@ def sources() -> dict[Path, bytes]:
 def build(folder: Path, architecture: str, *arguments: str) -> Build:
     before = sources()
     made = subprocess.run(
-        ["make", "--no-print-directory", "build", f"ARGS={shlex.join(arguments)}"],
+        [
+            "make",
+            "--no-print-directory",
+            "build",
+            f"ARGS={shlex.join(arguments)}",
+            *([] if folder == DEFAULT_FOLDER else [f"BUILD_DIR={folder}"]),
+        ],
         cwd=ROOT,
         # without the options of a make that runs these tests
         env={name: value for name, value in os.environ.items() if name not in {"MAKEFLAGS", "MAKELEVEL", "MFLAGS"}},
@@ -95,8 +143,8 @@ def builds(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Build]:
     (elsewhere / "statemachine").symlink_to(ROOT / "statemachine")
     other_processor = ("--template-file", str(template), "--base-dir", str(ROOT), "--no-cached")
     return {
-        "arm64": build(ROOT / ".aws-sam/build", "arm64"),
-        "x86_64": build(elsewhere / "build", "x86_64", *other_processor, "--build-dir", str(elsewhere / "build")),
+        "arm64": build(DEFAULT_FOLDER, "arm64"),
+        "x86_64": build(elsewhere / "build", "x86_64", *other_processor),
     }
 
 
@@ -129,8 +177,8 @@ def test_artifact_has_its_handler_the_shared_package_and_the_locked_versions(bui
     artifact = built.folder / name
     module, _, _ = FUNCTIONS[name]["Handler"].rpartition(".")
     assert (artifact / module.replace(".", "/")).with_suffix(".py").is_file()
-    for source in (ROOT / "functions/objectlock").glob("*.py"):
-        assert (artifact / "objectlock" / source.name).read_bytes() == source.read_bytes()
+    for source in (ROOT / "functions/objectlock").rglob("*.py"):
+        assert (artifact / source.relative_to(ROOT / "functions")).read_bytes() == source.read_bytes()
     installed = {each.name.removesuffix(".dist-info") for each in artifact.glob("*.dist-info")}
     assert installed == {f"{name.replace('-', '_')}-{version}" for name, version in requirements().items()}
 
@@ -152,6 +200,21 @@ def test_binaries_are_for_the_processor_they_run_on(built: Build, name: str) -> 
         assert int.from_bytes(header[18:20], "little") == ELF_MACHINES[built.architecture], library
 
 
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_every_module_has_byte_code_that_holds_whatever_the_time_of_its_source(built: Build, name: str) -> None:
+    assert run(built.python, CHECK_BYTE_CODE, built.folder / name) == ""
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_byte_code_is_the_same_wherever_it_was_built(builds: dict[str, Build], name: str) -> None:
+    """So it tells nothing of the machine, and nothing is uploaded anew that has not changed."""
+    ours, elsewhere = (builds[each].folder / name for each in ("arm64", "x86_64"))
+    compiled = sorted(path.relative_to(ours) for path in ours.rglob("*.pyc"))
+    assert compiled == sorted(path.relative_to(elsewhere) for path in elsewhere.rglob("*.pyc"))
+    for path in compiled:
+        assert (ours / path).read_bytes() == (elsewhere / path).read_bytes(), path
+
+
 @pytest.fixture
 def runnable(builds: dict[str, Build]) -> Build:
     """The build for this machine's own processor."""
@@ -170,6 +233,17 @@ def run(python: str, script: str, *arguments: str | Path) -> str:
     )
     assert done.returncode == 0, done.stderr
     return done.stdout.strip()
+
+
+@pytest.fixture(scope="module")
+def unpacked(builds: dict[str, Build], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What `sam deploy` uploads of the build for this machine, unpacked, with the files' times as in the zip."""
+    target = tmp_path_factory.mktemp("unpacked")
+    folders = [builds[str(THIS_MACHINE)].folder / name for name in FUNCTIONS]
+    subprocess.run([SAM.with_name("python"), "-c", ZIP_AND_UNPACK, target, *folders], check=True)
+    for path in target.rglob("*"):
+        os.utime(path, (ZIP_BEGINS, ZIP_BEGINS))
+    return target
 
 
 @pytest.fixture(scope="module")
@@ -196,6 +270,20 @@ def test_handler_starts_from_its_artifact_and_only_grayscale_loads_pillow(
     loaded = json.loads(run(runnable.python, START_HANDLER, runnable.folder / name, lambda_runtime, module, function))
     assert "objectlock" in loaded
     assert ("PIL" in loaded) == (name == "GrayscaleFunction")
+
+
+@pytest.mark.usefixtures("runnable")
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_what_is_uploaded_starts_without_compiling_anything(
+    builds: dict[str, Build], request: pytest.FixtureRequest, lambda_runtime: Path, name: str
+) -> None:
+    artifact = request.getfixturevalue("unpacked") / name
+    python = builds[str(THIS_MACHINE)].python
+    module, _, _ = FUNCTIONS[name]["Handler"].rpartition(".")
+    assert json.loads(run(python, COMPILED_ON_IMPORT, artifact, lambda_runtime, module)) == []
+    shutil.rmtree(artifact / "objectlock/__pycache__")
+    compiled = json.loads(run(python, COMPILED_ON_IMPORT, artifact, lambda_runtime, module))
+    assert "/objectlock/wiring.py" in compiled, "this test does not see what is compiled"
 
 
 def test_photo_turns_gray_with_the_libraries_that_ship(runnable: Build) -> None:
