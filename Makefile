@@ -7,7 +7,9 @@ UV := $(shell command -v uv 2>/dev/null || echo .tools/uv/bin/uv)
 VENV := .venv/.synced
 SAM := .tools/sam/.synced
 EMULATOR := .tools/emulator/.synced
+BENCH := .tools/bench/.synced
 NODE := node_modules/.package-lock.json
+SHARP := benchmarks/node_modules/.package-lock.json
 BIN := .venv/bin
 # Behind a company's proxy the system knows its certificate; uv asks it only when told.
 export UV_SYSTEM_CERTS := 1
@@ -35,6 +37,7 @@ run: setup ## the whole system on this machine: photos in, gray photos out, then
 up: setup ## the same stack, empty, for you to try by hand until Ctrl-C; what is in it is kept
 	@$(BIN)/lockstep up
 
+# SAM dates all that it zips 1980, so byte code that goes by the time of its source would never be taken.
 .PHONY: build
 build: $(SAM) ## what `make deploy` uploads, in .aws-sam/build (needs Python 3.13, as on Lambda)
 	@for python in $(PYTHON313) python3.13 $${PYENV_ROOT:-$$HOME/.pyenv}/versions/3.13.*/bin/python3.13; do \
@@ -43,7 +46,10 @@ build: $(SAM) ## what `make deploy` uploads, in .aws-sam/build (needs Python 3.1
 	  echo "make build: needs Python 3.13, the version the functions run on. Install it, or name it: PYTHON313=/path/to/python3.13" >&2; \
 	  exit 3; fi; \
 	echo "building with $$home/bin/python3.13"; \
-	PATH="$$home/bin:$$PATH" $(OFFLINE) .tools/sam/bin/sam build $(ARGS)
+	PATH="$$home/bin:$$PATH" $(OFFLINE) .tools/sam/bin/sam build $(if $(BUILD_DIR),--build-dir $(BUILD_DIR)) $(ARGS) || exit; \
+	for function in $(or $(BUILD_DIR),.aws-sam/build)/*/; do \
+	  "$$home/bin/python3.13" -m compileall -q -f -j 0 --invalidation-mode unchecked-hash \
+	    -s "$${function%/}" -p /var/task "$${function%/}" || exit; done
 
 .PHONY: deploy
 deploy: build $(VENV) ## deploy to your AWS account; asks for what it needs to know
@@ -86,6 +92,11 @@ variants: $(VENV) ## break the lock protocol on purpose, one way after the other
 chaos: setup ## 300 changes while AWS fails, workers die and events come in any order; CHAOS_SEED=… repeats a plan, not its timing
 	@CHAOS_CHANGES=$${CHAOS_CHANGES:-300} CHAOS_KEYS=$${CHAOS_KEYS:-30} $(BIN)/pytest --quiet --capture=no tests/e2e/test_chaos.py
 
+.PHONY: bench
+bench: $(VENV) $(BENCH) $(SHARP) ## measure the conversion beside other libraries, and cold starts, into build/bench; ARGS=--quick, ARGS=--write
+	@.tools/bench/bin/python -m benchmarks.images $(ARGS)
+	@$(BIN)/python -m benchmarks.cold_start
+
 .PHONY: cases
 cases: $(VENV) ## the state machine's cases in build/workflow: to read, and as a mock file for AWS Step Functions Local
 	@$(BIN)/python -m tests.workflow.write_cases
@@ -107,14 +118,15 @@ format: $(VENV) ## format the code, and fix what can be fixed
 
 .PHONY: lock
 lock: $(UV) ## compile the lock files anew from pyproject.toml
-	for group in uv sam emulator dev; do \
+	for group in uv sam emulator dev bench; do \
 	  $(UV) pip compile --quiet --universal --generate-hashes --no-header --group $$group -o requirements/$$group.txt || exit 1; done
 	$(UV) pip compile --quiet --universal --generate-hashes --no-header --python-version 3.13 --group functions -o functions/requirements.txt
 	npm install --package-lock-only
+	npm install --package-lock-only --prefix benchmarks
 
 .PHONY: clean
 clean: ## remove everything that was built or installed here
-	rm -rf .venv .tools .aws-sam build node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf .venv .tools .aws-sam build node_modules benchmarks/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
 # --- set-up ----------------------------------------------------------------------------------------------
 
@@ -151,8 +163,18 @@ $(EMULATOR): requirements/emulator.txt | python $(UV)
 	$(call environment,.tools/emulator,requirements/emulator.txt)
 	@touch $@
 
+$(BENCH): requirements/bench.txt | python $(UV)
+	$(call environment,.tools/bench,requirements/bench.txt)
+	@touch $@
+
 $(NODE): package-lock.json
 	@command -v npm >/dev/null || { echo "make check needs Node 20 or newer, with npm" >&2; exit 1; }
 	@echo "installing node_modules"
 	@npm ci --silent
+	@touch $@
+
+$(SHARP): benchmarks/package-lock.json
+	@command -v npm >/dev/null || { echo "make bench needs Node 20 or newer, with npm" >&2; exit 1; }
+	@echo "installing benchmarks/node_modules"
+	@npm ci --silent --prefix benchmarks
 	@touch $@

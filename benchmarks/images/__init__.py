@@ -1,0 +1,1 @@
+"""The conversion beside other libraries, as ratios to plain Pillow: see docs/performance.md."""
