@@ -48,6 +48,8 @@ LIMIT: Final = 1.25  # of what boto3 with the same clients costs
 
 INTERPRETER: Final = "interpreter"
 
+_RESULT: Final = paths.ROOT / "build" / "bench" / "cold-start.json"
+
 _FUNCTIONS: Final = paths.ROOT / "functions"
 
 # Clients as `objectlock.wiring` makes them.
@@ -251,8 +253,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--json", action="store_true", help="the rows as JSON")
     options = parser.parse_args(arguments)
     rows = measure(options.rounds)
+    document = json.dumps([asdict(row) for row in rows], indent=2) + "\n"
+    _RESULT.parent.mkdir(parents=True, exist_ok=True)
+    _RESULT.write_text(document, "utf-8")
     if options.json:
-        sys.stdout.write(json.dumps([asdict(row) for row in rows], indent=2) + "\n")
+        sys.stdout.write(document)
     else:
         Console(highlight=False).print(table(rows))
 

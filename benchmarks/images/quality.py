@@ -91,8 +91,8 @@ class Frame:
         """Of 16 bits a channel, none of them alpha; colours as OpenCV orders them."""
         if pixels.ndim == 2:
             return cls(pixels.astype(np.float32) / 65535, None, 0, len(np.unique(pixels)))
-        blue, green, red = (pixels[:, :, channel].astype(np.float64) for channel in range(3))
-        luma = np.rint(0.299 * red + 0.587 * green + 0.114 * blue).astype(np.float32) / 65535
+        blue, green, red = (pixels[:, :, channel].astype(np.int64) for channel in range(3))
+        luma = (19595 * red + 38470 * green + 7471 * blue + 32768 >> 16).astype(np.float32) / 65535
         return cls(luma, None, int((pixels.max(axis=2) - pixels.min(axis=2)).max() >> 8))
 
 

@@ -13,6 +13,7 @@ from PIL import Image, ImageCms, ImageOps, ImageSequence, PngImagePlugin
 
 from objectlock.errors import SourceRejected
 from objectlock.images import Limits, to_grayscale
+from objectlock.images.reading import reading
 from tests.unit.pictures import SIZE, alpha, decoded, difference, encoded, is_gray, photo
 
 SAMPLES = sorted(path for path in (Path(__file__).parents[2] / "samples").iterdir() if path.suffix in {".jpg", ".png"})
@@ -337,6 +338,12 @@ def test_a_part_of_an_animation_is_rejected(kind: str, share: float) -> None:
     body = animated(kind)
     with pytest.raises(SourceRejected, match=f"^truncated or corrupt {NAMES[kind]}: "):
         to_grayscale(body[: int(len(body) * share)])
+
+
+def test_running_out_of_memory_is_no_fault_of_the_image() -> None:
+    """It is tried again; a rejection would be for good."""
+    with pytest.raises(MemoryError), reading("PNG"):
+        raise MemoryError
 
 
 # --- limits ------------------------------------------------------------------------------------------------

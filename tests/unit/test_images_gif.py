@@ -4,6 +4,7 @@ import io
 import struct
 from collections.abc import Iterable
 from contextlib import suppress
+from functools import cache
 from random import Random
 
 import pytest
@@ -241,6 +242,56 @@ def test_long_codes_are_known() -> None:
 def test_a_frame_may_be_larger_than_the_screen() -> None:
     still = image(lzw(PIXELS), place=(3, 3))
     assert gray(gif(still)) == screen(GRAYS) + still + TRAILER
+
+
+LARGE = (1100, 1000)
+
+
+@cache
+def large_data() -> bytes:
+    """Of a frame of over a million pixels in 256 colours, as Pillow compresses it, out of its blocks."""
+    body = encoded(photo("L", LARGE), "GIF", interlace=0)
+    at = body.index(b"\x2c" + struct.pack("<HHHH", 0, 0, *LARGE)) + 10
+    assert body[at] == 8
+    data, at = b"", at + 1
+    while body[at]:
+        data += body[at + 1 : at + 1 + body[at]]
+        at += 1 + body[at]
+    return data
+
+
+def large(data: bytes, blocks_of: int = 255) -> list[bytes]:
+    """The parts of a large image with this data."""
+    table = bytes(level for level in range(256) for _ in range(3))
+    return [screen(table, LARGE), image(data, LARGE, bits=8, blocks_of=blocks_of), TRAILER]
+
+
+def without_end(data: bytes) -> bytes:
+    """The last bit that is set is the first of the end code, 257."""
+    number = int.from_bytes(data, "little")
+    return (number - (257 << number.bit_length() - 9)).to_bytes(len(data), "little")
+
+
+@pytest.mark.parametrize("size", [255, 254, 3, 1])
+@pytest.mark.parametrize(
+    "data",
+    [
+        pytest.param(large_data(), id="whole"),
+        pytest.param(without_end(large_data()), id="no end code"),
+        pytest.param(large_data() + bytes(6), id="zeros after it"),
+        pytest.param(large_data() + b"\1\2\3\4\5\6", id="anything after it"),
+    ],
+)
+def test_a_large_image_that_is_whole_is_accepted(data: bytes, size: int) -> None:
+    """Such are not always decoded."""
+    body = b"".join(large(data, size))
+    assert gray(body) == body
+
+
+@pytest.mark.parametrize("share", [0, 0.001, 0.1, 0.5, 0.9, 0.99])
+@pytest.mark.parametrize("size", [255, 1])
+def test_a_large_image_whose_data_ends_early_is_rejected(share: float, size: int) -> None:
+    rejected(b"".join(large(large_data()[: int(share * len(large_data()))], size)))
 
 
 # --- rejected ----------------------------------------------------------------------------------------------

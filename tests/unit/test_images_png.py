@@ -635,6 +635,7 @@ def test_of_exif_the_orientation_is_kept_and_nothing_else(kind: Kind, orientatio
     assert b"a camera maker" in said
     assert dict(decoded(body).getexif()) == ({} if orientation == 1 else {0x0112: orientation})
     assert b"a camera maker" not in body
+    assert data_of(body, b"eXIf")[:4] == (b"" if orientation == 1 else b"MM\0*"), "as PNG has it, without a prefix"
 
 
 def test_pixels_may_come_in_any_number_of_chunks() -> None:

@@ -522,6 +522,7 @@ def test_a_camera_s_raw_data_is_rejected(body: bytes) -> None:
         (tiff(page(5, 8, [bytes(120)], t338=[2, 0])), "5 samples a pixel"),
         (tiff(page(5, 8, [bytes(120)], t262=CMYK)), "5 samples a pixel"),
         (tiff(page(4, 8, [bytes(96)], t262=1)), "4 samples a pixel"),
+        (tiff(page(4, 8, [bytes(96)], t338=[255])), "a sample of an unknown kind"),
         (tiff(page(3, 8, [bytes(72)], t262=YCBCR)), "subsampled colours that are not compressed"),
         (tiff(page(3, 8, [bytes(72)], t258=[5, 6, 5])), "samples of different sizes"),
         (tiff(page(3, 8, [bytes(72)], t259=34676)), "compression 34676"),

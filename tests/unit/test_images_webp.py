@@ -372,6 +372,14 @@ def test_frames_and_all_their_pixels_are_counted() -> None:
         convert(body, max_pixels=2000)
 
 
+def test_a_canvas_is_counted_however_small_its_frames_are() -> None:
+    """Whoever shows the output makes room for all of it."""
+    parts = chunks(animation(frame(encoded(photo(), "WEBP"))))
+    huge = riff(vp8x(ANIMATION, 16383, 16383), *(chunk(kind, data) for kind, data in parts[1:]))
+    with pytest.raises(SourceRejected, match="16383x16383 is 268402689 pixels, more than 100000000"):
+        convert(huge)
+
+
 def test_a_drawing_without_loss_is_about_as_small_as_libwebp_makes_it() -> None:
     image = Image.new("RGB", (400, 300), "white")
     chance = Random(1)

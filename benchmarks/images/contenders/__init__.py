@@ -37,6 +37,7 @@ CONTENDERS: Final = (
         BASELINE,
         "plain Pillow",
         '`Image.open(…).convert("L").save(…)`, the same format with Pillow\'s own settings, every frame; '
+        'transparent: `"LA"`; a lossless WebP: `lossless=True`; '
         "pages of 1 bit without compression, as fax compression takes no gray",
     ),
     Contender(

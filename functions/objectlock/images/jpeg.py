@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-from contextlib import suppress
 from typing import Any, Final
 
 from PIL import Image, ImageChops
@@ -11,11 +10,11 @@ from PIL.JpegImagePlugin import JpegImageFile
 
 from objectlock.images.jpeg_file import JpegFile, parse
 from objectlock.images.limits import Limits
-from objectlock.images.orientation import ORIENTATION, UPRIGHT, exif_of, known
+from objectlock.images.orientation import UPRIGHT, exif_of, orientation_in
 from objectlock.images.pixels import gray
 from objectlock.images.reading import broken, reading
 
-_MADE_UP: Final = (128, 128)
+_MADE_UP: Final = frozenset({127, 128})  # middle gray, and what it is after it was inverted
 _ANY_DATA: Final = bytes(range(1, 255))
 
 
@@ -31,7 +30,8 @@ def convert(body: bytes, limits: Limits) -> bytes:
         image = _decoded(body)
         if _ends_early(file, image):
             raise broken("JPEG", "pixels are missing")
-    exif = _exif(image)
+    orientation = orientation_in(image.info.get("exif", b""))
+    exif = b"" if orientation == UPRIGHT else exif_of(orientation)
     return file.without_metadata(exif) if file.components == 1 else _encoded(file, image, exif)
 
 
@@ -49,16 +49,9 @@ def _ends_early(file: JpegFile, image: JpegImageFile) -> bool:
     """
     width, height = image.size
     corner = image.crop((width - 1 - (width - 1) % 8, height - 1 - (height - 1) % 8, width, height))
-    if corner.getcolors(1) is None or (corner.mode == "L" and corner.getextrema() != _MADE_UP):
+    if not set(corner.tobytes()) <= _MADE_UP:
         return False
     return ImageChops.difference(image, _decoded(file.with_more_data(_ANY_DATA))).getbbox() is not None
-
-
-def _exif(image: JpegImageFile) -> bytes:
-    with suppress(Exception):  # EXIF that cannot be read says nothing, as in any viewer
-        orientation = known(image.getexif().get(ORIENTATION))
-        return b"" if orientation == UPRIGHT else exif_of(orientation)
-    return b""
 
 
 def _encoded(file: JpegFile, image: JpegImageFile, exif: bytes) -> bytes:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import cycle
@@ -14,6 +15,8 @@ SOI: Final = b"\xff\xd8"
 _EOI, _SOS, _DRI, _JFIF, _COMMENT = 0xD9, 0xDA, 0xDD, 0xE0, 0xFE
 _RESTARTS: Final = range(0xD0, 0xD8)
 _FRAMES: Final = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
+_DECODED: Final = {0xC0, 0xC1, 0xC2, 0xC9, 0xCA}  # sequential and progressive, by Huffman's or arithmetic coding
+_MAX_SCANS: Final = 100  # each goes through all pixels; ten are usual
 _APPLICATIONS: Final = range(0xE0, 0xF0)
 _BETWEEN_SCANS: Final = frozenset({0xC4, 0xCC, _EOI, _SOS, 0xDB, 0xDC, 0xDD, _COMMENT})
 # In compressed data FF is followed by 0. Before a marker there may be any number of FF.
@@ -71,14 +74,26 @@ def parse(body: bytes) -> JpegFile:
     Raises: SourceRejected if the image has no end, or there are markers where none can be.
     """
     segments = list(_segments(body))
+    scans = sum(segment.marker == _SOS for segment in segments)
+    if scans > _MAX_SCANS:
+        raise unsupported("JPEG", f"{scans} scans")
     for segment in segments:
         if segment.marker in _FRAMES:
-            bits = body[segment.data]
-            if bits != 8:
-                raise unsupported("JPEG", f"{bits} bits a channel")
-            height, width = (int.from_bytes(body[segment.data + at : segment.data + at + 2]) for at in (1, 3))
-            return JpegFile(body, segments, width, height, body[segment.data + 5])
+            return _described(body, segments, segment)
     raise broken("JPEG", "no image in it")
+
+
+def _described(body: bytes, segments: list[Segment], frame: Segment) -> JpegFile:
+    bits, height, width, components = struct.unpack_from(">BHHB", body, frame.data)
+    if frame.marker not in _DECODED:
+        raise unsupported("JPEG", f"compression SOF{frame.marker & 15}")
+    if bits != 8:
+        raise unsupported("JPEG", f"{bits} bits a channel")
+    if components not in {1, 3, 4}:
+        raise unsupported("JPEG", f"{components} components")
+    if not height:
+        raise unsupported("JPEG", "a height that comes after the pixels")
+    return JpegFile(body, segments, width, height, components)
 
 
 def _segments(body: bytes) -> Iterator[Segment]:

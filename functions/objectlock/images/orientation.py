@@ -8,7 +8,7 @@ from typing import Final
 
 from PIL import Image
 
-ORIENTATION: Final = 0x0112
+_ORIENTATION: Final = 0x0112
 UPRIGHT: Final = 1
 
 
@@ -17,15 +17,12 @@ def orientation_in(exif: bytes) -> int:
     with suppress(Exception):
         tags = Image.Exif()
         tags.load(exif)
-        return known(tags.get(ORIENTATION))
+        value = tags.get(_ORIENTATION)
+        if value in range(1, 9):
+            return int(value)
     return UPRIGHT
-
-
-def known(value: object) -> int:
-    """The orientation, if it is one."""
-    return value if isinstance(value, int) and 1 <= value <= 8 else UPRIGHT
 
 
 def exif_of(orientation: int) -> bytes:
     """EXIF that says nothing but this: a TIFF header and a directory of one entry."""
-    return b"MM\0*" + struct.pack(">IHHHIHHI", 8, 1, ORIENTATION, 3, 1, orientation, 0, 0)
+    return b"MM\0*" + struct.pack(">IHHHIHHI", 8, 1, _ORIENTATION, 3, 1, orientation, 0, 0)

@@ -58,6 +58,7 @@ _CAMERA: Final = {32803, 34892}  # photometric interpretations: the pattern of a
 _FAX: Final = {2, 3, 4}
 _OTHERS: Final = {OLD_JPEG, OLD_DEFLATE, 34925, 50000, 50001}  # LZMA, Zstandard, WebP; written anew by Deflate
 _LOSSLESS: Final = {RAW: RAW, LZW: LZW, DEFLATE: DEFLATE, OLD_DEFLATE: DEFLATE, PACKBITS: PACKBITS}
+_KINDS_OF_ALPHA: Final = {0, 1, 2}  # not said, multiplied with, and not
 _UNSIGNED: Final = {1, 4}
 
 
@@ -105,6 +106,8 @@ def _check_samples(page: Page, photometric: int) -> None:
     extra = page.samples - colours
     if not 0 <= extra <= (photometric not in {CMYK, YCBCR}):
         raise unsupported("TIFF", f"{page.samples} samples a pixel")
+    if photometric in _COLOURS and not set(page.numbers(EXTRA_SAMPLES)) <= _KINDS_OF_ALPHA:
+        raise unsupported("TIFF", "a sample of an unknown kind")
     if photometric == YCBCR and page.compression == RAW and page.numbers(SUBSAMPLING, 2, 2) != (1, 1):
         raise unsupported("TIFF", "subsampled colours that are not compressed")
 

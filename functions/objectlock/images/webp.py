@@ -43,6 +43,7 @@ def convert(body: bytes, limits: Limits) -> bytes:
     """
     with reading("WebP"):
         file = parse(body)
+    limits.check_frames([(file.width, file.height)])
     _check([frame.picture.size for frame in file.frames], limits)
     orientation = orientation_in(file.exif)
     file.exif = b"" if orientation == UPRIGHT else exif_of(orientation)
