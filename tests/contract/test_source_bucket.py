@@ -54,7 +54,9 @@ def test_the_tag_is_the_etag_and_in_a_versioned_bucket_the_version_as_well(s3: S
         bucket = new_bucket(s3, versioned=versioned)
         answer = s3.put_object(Bucket=bucket, Key="photo.jpg", Body=b"photo")
         etag = answer["ETag"].strip('"')
-        assert S3SourceBucket(s3, MAX_BYTES).tag(bucket, "photo.jpg") == (f"{etag}@{answer['VersionId']}" if versioned else etag)
+        assert S3SourceBucket(s3, MAX_BYTES).tag(bucket, "photo.jpg") == (
+            f"{etag}@{answer['VersionId']}" if versioned else etag
+        )
 
 
 @VERSIONED

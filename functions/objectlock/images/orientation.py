@@ -18,8 +18,8 @@ def orientation_in(exif: bytes) -> int:
         tags = Image.Exif()
         tags.load(exif)
         value = tags.get(_ORIENTATION)
-        if value in range(1, 9):
-            return int(value)
+        if isinstance(value, int) and 1 <= value <= 8:
+            return value
     return UPRIGHT
 
 
