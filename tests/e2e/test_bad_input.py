@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import struct
+import zlib
 from uuid import uuid4
 
 import pytest
@@ -24,6 +26,21 @@ def test_a_file_that_is_no_image_is_rejected_and_an_older_output_removed(world: 
     assert "stackTrace" not in execution.explanation
     assert world.output(key) is None
     assert world.is_free(key)
+
+
+def test_an_image_that_claims_too_many_pixels_is_rejected_by_its_header(world: World) -> None:
+    """Of a few bytes that would take gigabytes to decode; the limit is the template's parameter."""
+    header = struct.pack(">IIBBBBB", 20_000, 20_000, 8, 2, 0, 0, 0)
+    chunks = [(b"IHDR", header), (b"IDAT", zlib.compress(b"")), (b"IEND", b"")]
+    body = b"".join(
+        struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data)) for kind, data in chunks
+    )
+
+    execution = world.put("bad/bomb.png", b"\x89PNG\r\n\x1a\n" + body)
+
+    assert execution.outcome is Outcome.REJECTED
+    assert execution.explanation.endswith("20000x20000 is 400000000 pixels, more than 100000000")
+    assert world.is_free("bad/bomb.png")
 
 
 def test_after_a_rejected_file_the_next_upload_is_converted(world: World) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
+
 import pytest
-from PIL import Image, ImageChops, ImageStat
+from PIL import Image, ImageChops, ImageSequence, ImageStat
 
 from lockstep.executions import Outcome
 from tests.e2e.conftest import HAPPY_PATH, World, gray, sample
@@ -39,6 +41,21 @@ def test_a_deleted_photo_takes_its_output_with_it_and_leaves_a_tombstone(world: 
     assert record is not None
     assert record["applied_source"] == {"S": "absent"}
     assert "expires_at" in record
+
+
+def test_an_animation_stays_one(world: World) -> None:
+    """By the libraries that ship: the conversion is the same code as in the unit tests, its wheels need not be."""
+    frames = [Image.new("RGB", (40, 30), colour) for colour in ("red", "green", "blue")]
+    body = io.BytesIO()
+    frames[0].save(body, "GIF", save_all=True, append_images=frames[1:], duration=[70, 80, 90])
+
+    execution = world.put("follows/animation.gif", body.getvalue())
+
+    assert execution.outcome is Outcome.CONVERTED, execution.explanation
+    output = world.output("follows/animation.gif")
+    assert output is not None
+    shown = [(frame.info["duration"], frame.convert("L").getextrema()) for frame in ImageSequence.Iterator(output)]
+    assert shown == [(70, (76, 76)), (80, (75, 75)), (90, (29, 29))]
 
 
 @pytest.mark.parametrize("key", ["a photo + more.jpg", "写真/ロケット 1.jpg", "100%25.jpg", "a=b&c?d#e.jpg"])
