@@ -8,6 +8,7 @@ VENV := .venv/.synced
 SAM := .tools/sam/.synced
 EMULATOR := .tools/emulator/.synced
 BENCH := .tools/bench/.synced
+CORPUS := .tools/corpus/.synced
 NODE := node_modules/.package-lock.json
 SHARP := benchmarks/node_modules/.package-lock.json
 BIN := .venv/bin
@@ -22,6 +23,8 @@ OFFLINE := AWS_DEFAULT_REGION=us-east-1 SAM_CLI_TELEMETRY=0
 
 # Of `make sim`.
 SECONDS ?= 120
+# Of `make fuzz`.
+FILES ?= 10000
 
 .PHONY: help
 help: ## this list
@@ -60,10 +63,12 @@ deploy: build $(VENV) ## deploy to your AWS account; asks for what it needs to k
 .PHONY: test
 test: check setup ## everything: static gates, unit, contract, workflow on every engine, simulation, build, end to end
 	$(BIN)/pytest $(SIDE_BY_SIDE) --edges-fail-under=100 --edges-report=build/workflow \
-	  tests/unit tests/contract tests/workflow tests/kit tests/deployment tests/simulation
+	  tests/unit tests/contract tests/workflow tests/kit tests/deployment tests/simulation tests/fuzz
 	$(MAKE) test-engines
 	$(MAKE) mutate-asl
 	$(MAKE) sim
+	$(MAKE) corpus
+	$(MAKE) fuzz
 	$(BIN)/pytest tests/e2e
 
 .PHONY: test-fast
@@ -83,6 +88,14 @@ mutate-asl: $(VENV) ## change one thing in the state machine after the other: a 
 .PHONY: sim
 sim: $(VENV) ## simulate the shipped machine and functions while everything goes wrong, with fresh seeds; SECONDS=600 for longer
 	@$(BIN)/python -m tests.simulation search --seconds $(SECONDS) $(if $(SEED),--seed $(SEED))
+
+.PHONY: corpus
+corpus: $(VENV) $(CORPUS) ## convert the images that Pillow is tested with; the first time, this downloads its source
+	$(BIN)/pytest $(SIDE_BY_SIDE) --dist load tests/corpus
+
+.PHONY: fuzz
+fuzz: $(VENV) $(CORPUS) ## convert broken images, with a fresh seed: 10,000 of them, or FILES=1000000
+	@$(BIN)/python -m tests.fuzz --files $(FILES) $(if $(SEED),--seed $(SEED))
 
 .PHONY: variants
 variants: $(VENV) ## break the lock protocol on purpose, one way after the other: what notices it, into docs/reliability.md
@@ -165,6 +178,11 @@ $(EMULATOR): requirements/emulator.txt | python $(UV)
 
 $(BENCH): requirements/bench.txt | python $(UV)
 	$(call environment,.tools/bench,requirements/bench.txt)
+	@touch $@
+
+# Another version of Pillow comes with other images; what is there already is not downloaded again.
+$(CORPUS): requirements/dev.txt | $(VENV)
+	@$(BIN)/python -m tests.corpus.fetch
 	@touch $@
 
 $(NODE): package-lock.json

@@ -99,9 +99,26 @@ def test_a_table_that_is_left_out_of_the_offset_is_found(offset: int) -> None:
     assert convert(bytes(body), LIMITS) == gray_table(bytes(body))
 
 
+def test_an_os2_table_that_is_too_short_is_not_taken_for_pixels() -> None:
+    """Nothing in such a file says how many colours there are; the output has a table that is complete."""
+    body = bytearray(bmp(4, 2, 8, ROWS[8] * 2, colours=COLOURS, length=12))
+    result = decoded(convert(bytes(body), LIMITS))
+    assert (result.mode, result.size) == ("L", (4, 2))
+    assert difference(result, decoded(bytes(body))) == 0
+
+
+def test_what_fills_up_the_last_row_may_be_missing() -> None:
+    """There are writers that leave it out, and no pixel is missing."""
+    body = bmp(3, 2, 8, b"\0\1\2\0\3\2\1\0", colours=COLOURS)
+    assert convert(body[:-1], LIMITS) == gray_table(body)[:-1]
+    assert "pixels are missing" in rejected(body[:-2])
+
+
 def test_a_table_that_claims_more_colours_than_there_is_room_leaves_the_pixels_alone() -> None:
+    """The output claims what it has: otherwise a reader takes pixels for colours, and they are none of ours."""
     body = bmp(4, 2, 8, ROWS[8] * 2, colours=COLOURS, claimed=256)
-    assert convert(body, LIMITS) == gray_table(body)
+    told = bmp(4, 2, 8, ROWS[8] * 2, colours=COLOURS, claimed=len(COLOURS))
+    assert convert(body, LIMITS) == gray_table(told)
 
 
 RUNS = {

@@ -574,6 +574,7 @@ def replaced(found: list[tuple[bytes, bytes]], index: int, at: int, new: bytes) 
         pytest.param(lambda found: found.__setitem__(5, (b"fdAT", b"\0\0")), id="pixels without a number"),
         pytest.param(lambda found: replaced(found, 5, 4, b"\0\0"), id="pixels that are not compressed"),
         pytest.param(lambda found: found.insert(10, found[3]), id="a second still image"),
+        pytest.param(lambda found: found.insert(3, found[0]), id="a second header"),
     ],
 )
 @pytest.mark.parametrize("kind", [Kind(GRAY, 8), Kind(RGB, 8), Kind(RGBA, 16)])
@@ -583,6 +584,13 @@ def test_an_animation_that_is_not_whole_is_rejected(
     body = edited(apng(kind, animation(kind)), edit)
     with pytest.raises(SourceRejected, match=r"^truncated or corrupt PNG: "):
         to_grayscale(body)
+
+
+def test_an_animation_that_is_announced_too_late_is_none() -> None:
+    """Viewers show the still image."""
+    kind = Kind(RGB, 8)
+    still = edited(apng(kind, animation(kind)), lambda found: found.insert(3, found.pop(1)))
+    assert names(to_grayscale(still).body) == [b"IHDR", b"IDAT", b"IEND"]
 
 
 def test_an_animation_keeps_each_frame_apart() -> None:

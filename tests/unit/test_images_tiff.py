@@ -1,5 +1,6 @@
 import io
 import struct
+import tracemalloc
 import zlib
 from collections.abc import Iterator
 from contextlib import suppress
@@ -531,6 +532,40 @@ def test_a_camera_s_raw_data_is_rejected(body: bytes) -> None:
 def test_what_would_lose_something_is_rejected_by_name(body: bytes, what: str) -> None:
     """Elevations and measurements, above all: in eight bits most of them would be all black or all white."""
     assert rejected(body).startswith(f"unsupported: TIFF with {what}")
+
+
+@pytest.mark.parametrize(
+    "tags",
+    [
+        pytest.param({256: 1, 257: 100_000_000, 278: 1}, id="strips"),
+        pytest.param({256: 10_000, 257: 10_000, 322: 1, 323: 1}, id="tiles"),
+        pytest.param({256: 6, 257: 4, 277: 0xFFFF_FFFF, 284: 2}, id="planes"),
+    ],
+)
+def test_strips_that_are_only_claimed_take_no_memory(tags: Tags) -> None:
+    """A file of 122 bytes took two gigabytes."""
+    body = tiff(Part({258: 8, 259: 1, 262: 1, 277: 1, **tags}, [bytes(24)]))
+    tracemalloc.start()
+    try:
+        assert "strips or tiles" in rejected(body)
+        assert tracemalloc.get_traced_memory()[1] < 1_000_000
+    finally:
+        tracemalloc.stop()
+
+
+def test_planes_of_a_single_sample_are_not_told_of() -> None:
+    """They mean nothing, and Pillow cannot read a file that has them."""
+    body = tiff(page(1, 8, [bytes(range(24))], t284=2))
+    (found,) = pages(convert(body, LIMITS))
+    assert 284 not in found.tags
+
+
+def test_an_orientation_of_any_whole_type_is_kept() -> None:
+    """A signed one too: Pillow and libtiff go by it."""
+    body = bytearray(tiff(page(1, 8, [bytes(range(24))], t274=6)))
+    at = body.index(struct.pack("<HHI", 274, 3, 1))
+    struct.pack_into("<H", body, at + 2, 8)
+    assert decoded(convert(bytes(body), LIMITS)).size == (4, 6)
 
 
 @pytest.mark.parametrize("compression", LOSSLESS)

@@ -7,7 +7,18 @@ from typing import Final
 
 from PIL import BmpImagePlugin, Image
 
-from objectlock.images.bmp_file import BITFIELDS, RAW, RESOLUTION_AT, RLE4, RLE8, Header, Masks, parse, without_profile
+from objectlock.images.bmp_file import (
+    BITFIELDS,
+    RAW,
+    RESOLUTION_AT,
+    RLE4,
+    RLE8,
+    Header,
+    Masks,
+    parse,
+    tell_colours,
+    without_profile,
+)
 from objectlock.images.bmp_rle import end_of_pixels
 from objectlock.images.limits import Limits
 from objectlock.images.pixels import gray_colours
@@ -30,7 +41,7 @@ def convert(body: bytes, limits: Limits) -> bytes:
         header = parse(body)
         limits.check_frames([(header.width, header.height)])
         end = _end_of_pixels(body, header)
-    if header.colours:
+    if header.colours and not header.lacks_colours:
         return _with_gray_table(body, header, end)
     masks = _masks(header)
     if masks.alpha:
@@ -61,9 +72,9 @@ def _end_of_pixels(body: bytes, header: Header) -> int:
     if header.compression in {RLE4, RLE8}:
         return end_of_pixels(body, header)
     end = header.pixels_at + header.pixel_bytes
-    if end > len(body):
+    if end - header.padding_bytes > len(body):
         raise broken("BMP", "pixels are missing")
-    return end
+    return min(end, len(body))
 
 
 def _masks(header: Header) -> Masks:
@@ -93,6 +104,7 @@ def _with_gray_table(body: bytes, header: Header, pixels_end: int) -> bytes:
     gray = gray_colours(bytes(level for colour in zip(red, green, blue, strict=True) for level in colour))
     for band in range(3):
         out[start + band : end : size] = gray[band::3]
+    tell_colours(out, header)
     without_profile(out, header, pixels_end)
     return bytes(out)
 

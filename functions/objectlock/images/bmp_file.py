@@ -13,6 +13,7 @@ _CORE, _INFO, _V3, _OS2, _V4, _V5 = 12, 40, 56, 64, 108, 124  # headers, by thei
 _HEADERS: Final = {_CORE, _INFO, 52, _V3, _OS2, _V4, _V5}
 _FILE_HEADER: Final = 14
 RESOLUTION_AT: Final = 38
+_COLOURS_AT: Final = 46
 
 
 class Masks(NamedTuple):
@@ -52,14 +53,29 @@ class Header:
         return _FILE_HEADER + self.length
 
     @property
+    def lacks_colours(self) -> bool:
+        """Whether its table is too short, and it has no place to say so: readers differ in what they take for one."""
+        return self.length == _CORE and self.colours < 1 << self.bits
+
+    @property
     def colour_bytes(self) -> int:
         """Of one entry of the table."""
         return 3 if self.length == _CORE else 4
 
     @property
+    def row_bytes(self) -> int:
+        """Of one row, of whole 32-bit words."""
+        return (self.width * self.bits + 31) // 32 * 4
+
+    @property
     def pixel_bytes(self) -> int:
-        """Of all rows, each of whole 32-bit words. Nobody knows before if they are run-length encoded."""
-        return (self.width * self.bits + 31) // 32 * 4 * self.height
+        """Of all rows. Nobody knows before if they are run-length encoded."""
+        return self.row_bytes * self.height
+
+    @property
+    def padding_bytes(self) -> int:
+        """What fills up a row; after the last one it may be missing."""
+        return self.row_bytes - (self.width * self.bits + 7) // 8
 
 
 def parse(body: bytes) -> Header:
@@ -109,6 +125,15 @@ def _with_room_for_its_table(header: Header) -> Header:
         return replace(header, pixels_at=header.table_at + header.colours * size)
     room = max(0, header.pixels_at - header.table_at) // size
     return replace(header, colours=min(header.colours, room))
+
+
+def tell_colours(body: bytearray, header: Header) -> None:
+    """Have the header say how many colours there are, where it said more than there is room for."""
+    if header.length == _CORE:  # it has no place for that
+        return
+    (told,) = struct.unpack_from("<I", body, _COLOURS_AT)
+    if header.colours < (told or 1 << header.bits):
+        struct.pack_into("<I", body, _COLOURS_AT, header.colours)
 
 
 def without_profile(body: bytearray, header: Header, pixels_end: int) -> None:

@@ -29,8 +29,11 @@ def parse(body: bytes) -> PngFile:
     file = PngFile(Header.parse(data))
     announced = sequence = 0
     for kind, data in chunks:
+        if kind == b"IHDR":
+            raise broken("PNG", "two headers")
         if kind == b"acTL":
-            announced, file.plays = struct.unpack(">II", data)
+            if not file.frames:  # after the pixels it means nothing
+                announced, file.plays = struct.unpack(">II", data)
         elif kind not in _FRAMES:
             _add(file, kind, data)
         elif file.plays is not None:  # without acTL they mean nothing

@@ -33,6 +33,7 @@ from objectlock.images.tiff_file import (
     PACKBITS,
     PALETTE,
     PHOTOMETRIC,
+    PLANAR,
     PREDICTOR,
     RAW,
     RGB,
@@ -56,7 +57,7 @@ _COLOURS: Final = {RGB: "RGB", CMYK: "CMYK", YCBCR: "YCbCr"}
 _NAMES: Final = {8: "CIELab", 9: "ICCLab", 10: "ITULab", 32844: "LogL", 32845: "LogLuv"}
 _CAMERA: Final = {32803, 34892}  # photometric interpretations: the pattern of a sensor, and linear raw
 _FAX: Final = {2, 3, 4}
-_OTHERS: Final = {OLD_JPEG, OLD_DEFLATE, 34925, 50000, 50001}  # LZMA, Zstandard, WebP; written anew by Deflate
+_OTHERS: Final = {OLD_JPEG, OLD_DEFLATE, 34925, 50000}  # LZMA and Zstandard; written anew by Deflate
 _LOSSLESS: Final = {RAW: RAW, LZW: LZW, DEFLATE: DEFLATE, OLD_DEFLATE: DEFLATE, PACKBITS: PACKBITS}
 _KINDS_OF_ALPHA: Final = {0, 1, 2}  # not said, multiplied with, and not
 _UNSIGNED: Final = {1, 4}
@@ -114,6 +115,8 @@ def _check_samples(page: Page, photometric: int) -> None:
 
 def _keep(page: Page) -> None:
     """The pixels as they are, once it is known that they are all there."""
+    if page.samples == 1:
+        page.entries.pop(PLANAR, None)  # it means nothing then, and there are readers that take it seriously
     with reading("TIFF"):
         for plane in planes(page):
             if plane.compression == JPEG:

@@ -23,7 +23,8 @@ DIFFERENCES: Final = 2  # a predictor
 WHITE_IS_ZERO, BLACK_IS_ZERO, RGB, PALETTE, MASK, CMYK, YCBCR = 0, 1, 2, 3, 4, 5, 6  # photometric interpretations
 
 _BYTE, _SHORT, _LONG, _RATIONAL, _UNDEFINED, _LONG8 = 1, 3, 4, 5, 7, 16
-_NUMBERS: Final = {_BYTE: "B", _SHORT: "H", _LONG: "I", 13: "I", _LONG8: "Q", 18: "Q"}
+# A signed type is read as if it were not: no number of interest is negative.
+_NUMBERS: Final = {_BYTE: "B", 6: "B", _SHORT: "H", 8: "H", _LONG: "I", 9: "I", 13: "I", _LONG8: "Q", 18: "Q"}
 _SIZES: Final = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4, 16: 8, 17: 8, 18: 8}
 
 # What says how pixels are stored and shown. All else describes the colours, or is about the file.
@@ -240,16 +241,18 @@ class _Reader:
         """Where those of the page are in the file. An old JPEG has ways of its own."""
         if page.compression == OLD_JPEG:
             return []
-        offsets = page.numbers(TILE_OFFSETS if page.is_tiled else STRIP_OFFSETS)
-        lengths = page.numbers(TILE_LENGTHS if page.is_tiled else STRIP_LENGTHS)
-        if page.compression == RAW:  # they need not be told, and sometimes are wrong
-            lengths = _raw_lengths(page)
         (width, height), block = page.stored_size, page.block
         rows = -(-height // block.height)
         count = (width // block.width) * rows * (page.samples if page.is_planar else 1)
         self._blocks += count
-        if min(len(offsets), len(lengths)) < count or self._blocks > _MAX_BLOCKS:
+        offsets = page.numbers(TILE_OFFSETS if page.is_tiled else STRIP_OFFSETS)
+        if len(offsets) < count or self._blocks > _MAX_BLOCKS:
             raise broken("TIFF", f"not the {count} strips or tiles that it should have")
+        lengths = page.numbers(TILE_LENGTHS if page.is_tiled else STRIP_LENGTHS)
+        if page.compression == RAW:  # they need not be told, and sometimes are wrong
+            lengths = _raw_lengths(page)
+        if len(lengths) < count:
+            raise broken("TIFF", f"not the lengths of its {count} strips or tiles")
         return [self._block(at, length) for at, length in zip(offsets[:count], lengths[:count], strict=True)]
 
     def _block(self, at: int, length: int) -> memoryview:
