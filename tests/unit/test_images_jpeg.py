@@ -507,6 +507,16 @@ def test_a_process_that_is_not_decoded_is_named_as_unsupported(process: int) -> 
     rejected(joined(changed), f"^unsupported: JPEG with compression SOF{process}$")
 
 
+@pytest.mark.parametrize("at", [0, -1], ids=["before", "after"])
+def test_a_second_frame_header_is_rejected(at: int) -> None:
+    """Pillow goes by the last one: a small image could have gigabytes of pixels that no limit has seen."""
+    parts = segments(encoded(photo(), "JPEG"))
+    header = next(part for part in parts if part.marker in FRAMES)
+    huge = header._replace(data=header.data[:1] + b"\x4e\x20\x4e\x20" + header.data[5:])
+    parts.insert(parts.index(header) + 1 + at, huge)
+    rejected(joined(parts))
+
+
 @pytest.mark.parametrize(("repeats", "is_accepted"), [(0, True), (80, True), (100, False)])
 def test_scans_are_counted(repeats: int, *, is_accepted: bool) -> None:
     """Each is small and goes through all pixels: a file of half a megabyte would take longer than a Lambda has."""

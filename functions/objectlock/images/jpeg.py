@@ -27,7 +27,7 @@ def convert(body: bytes, limits: Limits) -> bytes:
         file = parse(body)
     limits.check_frames([(file.width, file.height)])
     with reading("JPEG"):
-        image = _decoded(body)
+        image = _decoded(file, body)
         if _ends_early(file, image):
             raise broken("JPEG", "pixels are missing")
     orientation = orientation_in(image.info.get("exif", b""))
@@ -35,8 +35,10 @@ def convert(body: bytes, limits: Limits) -> bytes:
     return file.without_metadata(exif) if file.components == 1 else _encoded(file, image, exif)
 
 
-def _decoded(body: bytes) -> JpegImageFile:
+def _decoded(file: JpegFile, body: bytes) -> JpegImageFile:
     image = JpegImageFile(io.BytesIO(body))
+    if image.size != (file.width, file.height):
+        raise broken("JPEG", "two sizes")  # the other one is within no limits
     image.draft("L", None)  # luma and chroma are stored apart; this leaves the chroma alone
     image.load()
     return image
@@ -51,7 +53,7 @@ def _ends_early(file: JpegFile, image: JpegImageFile) -> bool:
     corner = image.crop((width - 1 - (width - 1) % 8, height - 1 - (height - 1) % 8, width, height))
     if not set(corner.tobytes()) <= _MADE_UP:
         return False
-    return ImageChops.difference(image, _decoded(file.with_more_data(_ANY_DATA))).getbbox() is not None
+    return ImageChops.difference(image, _decoded(file, file.with_more_data(_ANY_DATA))).getbbox() is not None
 
 
 def _encoded(file: JpegFile, image: JpegImageFile, exif: bytes) -> bytes:

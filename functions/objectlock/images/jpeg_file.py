@@ -77,10 +77,10 @@ def parse(body: bytes) -> JpegFile:
     scans = sum(segment.marker == _SOS for segment in segments)
     if scans > _MAX_SCANS:
         raise unsupported("JPEG", f"{scans} scans")
-    for segment in segments:
-        if segment.marker in _FRAMES:
-            return _described(body, segments, segment)
-    raise broken("JPEG", "no image in it")
+    frames = [segment for segment in segments if segment.marker in _FRAMES]
+    if len(frames) != 1:
+        raise broken("JPEG", f"{len(frames)} images in one")
+    return _described(body, segments, frames[0])
 
 
 def _described(body: bytes, segments: list[Segment], frame: Segment) -> JpegFile:
