@@ -8,6 +8,8 @@ from hypothesis import strategies as st
 
 from objectlock.errors import SourceRejected
 from objectlock.images.bmp import convert
+from objectlock.images.bmp_file import parse
+from objectlock.images.bmp_rle import end_of_pixels
 from objectlock.images.limits import Limits
 from tests.unit.pictures import SIZE, alpha, decoded, difference, encoded, photo
 
@@ -363,3 +365,11 @@ def test_a_bitmap_with_broken_bytes_is_converted_or_rejected(body: bytes, places
         broken[place % len(broken)] = value
     with suppress(SourceRejected):
         convert(bytes(broken), SMALL_LIMITS)
+
+
+def test_runs_that_go_on_after_the_last_row_are_not_followed() -> None:
+    """A file of 44 MB of ends of rows took longer than a Lambda has."""
+    rows = b"\4\1\0\0" * 2
+    body = bmp(4, 2, 8, rows + b"\0\0" * 1000, colours=COLOURS, compression=RLE8)
+    header = parse(body)
+    assert end_of_pixels(body, header) == header.pixels_at + len(rows)

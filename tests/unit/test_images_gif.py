@@ -368,6 +368,10 @@ def test_the_pixels_of_all_frames_count_together() -> None:
         to_grayscale(body, Limits(max_pixels=104))
 
 
+def test_a_flood_of_blocks_is_rejected() -> None:
+    rejected(gif(b"\x21\x01\0" * 100_000, STILL), "^unsupported: GIF with more than 100000 blocks$")
+
+
 def test_frames_are_counted() -> None:
     body = gif(STILL, STILL, STILL)
     to_grayscale(body, Limits(max_frames=3))

@@ -528,6 +528,34 @@ def test_scans_are_counted(repeats: int, *, is_accepted: bool) -> None:
         rejected(body, r"^unsupported: JPEG with 1\d\d scans$")
 
 
+@pytest.mark.parametrize(
+    "flood",
+    [
+        pytest.param([Segment(0xE0, b"")] * 1000, id="empty segments"),
+        pytest.param([Segment(0xE1, b"Exif\0\0" + bytes(100))] * 17, id="EXIF"),
+    ],
+)
+def test_a_flood_of_segments_is_rejected(flood: list[Segment]) -> None:
+    """Pillow keeps each, and joins EXIF anew for each: a file of 30 MB took a minute and a half."""
+    rejected(after_start(encoded(photo(), "JPEG"), *flood), "^unsupported: JPEG with a flood of segments$")
+
+
+def test_tables_that_come_between_scans_are_named_as_unsupported() -> None:
+    """Pillow tells the one that it saw first, libjpeg decodes by the later one: the output would have the wrong one."""
+    parts = segments(encoded(photo(), "JPEG", progressive=True))
+    tables = next(part for part in parts if part.marker == DQT)
+    rejected(joined([*parts[:-1], tables, parts[-1]]), "^unsupported: JPEG with quantization tables between scans$")
+
+
+@pytest.mark.parametrize(("space", "is_kept"), [(b"GRAY", True), (b"RGB ", False)])
+@pytest.mark.parametrize("size", [200, 100_000])
+def test_a_profile_for_gray_levels_is_kept_with_gray_levels(space: bytes, size: int, *, is_kept: bool) -> None:
+    """It says how bright they are: Photoshop's "Dot Gain 20%" without it is another picture."""
+    profile = bytes(16) + space + bytes(size)
+    body = encoded(photo("L"), "JPEG", icc_profile=profile)
+    assert decoded(gray(body)).info.get("icc_profile") == (profile if is_kept else None)
+
+
 def test_an_orientation_that_is_only_in_xmp_is_none() -> None:
     """Viewers turn a photo by its EXIF; by XMP they do not, and neither must the output be turned."""
     xmp = b'<x:xmpmeta><rdf:Description tiff:Orientation="6"/></x:xmpmeta>'

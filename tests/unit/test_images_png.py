@@ -14,7 +14,8 @@ import pytest
 from PIL import Image, ImageCms, ImageSequence
 
 from objectlock.errors import SourceRejected
-from objectlock.images import Limits, to_grayscale
+from objectlock.images import Limits, png_pixels, to_grayscale
+from objectlock.images.orientation import exif_of
 from tests.unit.pictures import decoded, encoded, photo
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
@@ -601,6 +602,46 @@ def test_an_animation_keeps_each_frame_apart() -> None:
     )
     with pytest.raises(SourceRejected, match=r"^truncated or corrupt PNG: "):
         to_grayscale(body)
+
+
+def test_a_flood_of_chunks_is_rejected() -> None:
+    """Each takes a hundred times its length in memory."""
+    rejected(
+        edited(encoded(photo(), "PNG"), lambda found: found.__setitem__(slice(1, 1), [(b"IDAT", b"")] * 200_000)),
+        "^unsupported: PNG with more than 200000 chunks$",
+    )
+
+
+@pytest.mark.parametrize("name", [b"eXIf", b"iCCP"])
+def test_metadata_with_a_wrong_checksum_is_as_if_it_were_not_there(name: bytes) -> None:
+    body = encoded(photo(), "PNG")
+    about = bytearray(chunk(name, exif_of(6)))
+    about[-1] ^= 1
+    assert to_grayscale(body[:33] + bytes(about) + body[33:]) == to_grayscale(body)
+
+
+@pytest.mark.parametrize("mode", ["L", "LA", "RGB", "P"])
+@pytest.mark.parametrize("space", [b"GRAY", b"RGB "])
+def test_a_profile_for_gray_levels_is_kept_with_gray_levels(mode: str, space: bytes) -> None:
+    """It says how bright they are; one for colours has nothing to say any more."""
+    profile = bytes(16) + space + bytes(200)
+    result = decoded(to_grayscale(encoded(photo(mode), "PNG", icc_profile=profile)).body)
+    assert result.info.get("icc_profile") == (profile if (mode[0], space) == ("L", b"GRAY") else None)
+
+
+@pytest.mark.parametrize("name", [b"", b"no end" * 20])
+def test_a_profile_that_cannot_be_read_is_dropped(name: bytes) -> None:
+    body = encoded(photo("L"), "PNG")
+    assert to_grayscale(body[:33] + chunk(b"iCCP", name + b"\0\0not compressed") + body[33:]) == to_grayscale(body)
+
+
+def test_slow_compressors_are_for_small_images(monkeypatch: pytest.MonkeyPatch) -> None:
+    """They take a tenth of a microsecond a byte: a large image would take longer than a Lambda has."""
+    body = encoded(Image.linear_gradient("L").convert("RGB").resize((300, 300)), "PNG")
+    small = to_grayscale(body).body
+    fast, *slow = png_pixels._COMPRESSORS
+    monkeypatch.setattr(png_pixels, "_COMPRESSORS", [fast, *((make, price, 300 * 300 - 1) for make, price, _ in slow)])
+    assert len(to_grayscale(body).body) > len(small)
 
 
 # --- what is said about the image --------------------------------------------------------------------------

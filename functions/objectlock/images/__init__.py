@@ -20,14 +20,6 @@ _CODECS: Final[dict[str, Callable[[bytes, Limits], bytes]]] = {
     "TIFF": tiff.convert,
     "WebP": webp.convert,
 }
-_MEDIA_TYPES: Final = {
-    "BMP": "image/bmp",
-    "GIF": "image/gif",
-    "JPEG": "image/jpeg",
-    "PNG": "image/png",
-    "TIFF": "image/tiff",
-    "WebP": "image/webp",
-}
 _DEFAULT: Final = Limits()
 
 
@@ -42,4 +34,4 @@ def to_grayscale(body: bytes, limits: Limits = _DEFAULT) -> Picture:
     """
     limits.check_bytes(len(body))
     kind = format_of(body)
-    return Picture(_CODECS[kind](body, limits), _MEDIA_TYPES[kind])
+    return Picture(_CODECS[kind](body, limits), f"image/{kind.lower()}")

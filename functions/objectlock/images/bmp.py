@@ -110,9 +110,8 @@ def _with_gray_table(body: bytes, header: Header, pixels_end: int) -> bytes:
 
 
 def _with_gray_pixels(body: bytes, header: Header, masks: Masks, end: int) -> bytes:
-    luma = _luma(*_bands(body, header, masks)[:3])
-    alpha = _bands(body, header, masks)[3]
-    stored = [luma] * 4
+    *colours, alpha = _bands(body, header, masks)
+    stored = [_luma(*colours)] * 4
     stored[_PLACES[masks.alpha]] = alpha
     pixels = Image.merge("RGBA", stored)
     out = bytearray(body)

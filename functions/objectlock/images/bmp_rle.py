@@ -17,7 +17,7 @@ def end_of_pixels(body: bytes, header: Header) -> int:
     Raises: SourceRejected if they do not.
     """
     at, x, row = header.pixels_at, 0, 0
-    while True:
+    while row < header.height:
         runs_end = _end_of_runs(body, at)
         x += sum(body[at:runs_end:2])
         at = runs_end + 2
@@ -36,7 +36,9 @@ def end_of_pixels(body: bytes, header: Header) -> int:
             if at + size > len(body):
                 break
             x, at = x + code, at + size + size % 2
-    if row >= header.height or (row == header.height - 1 and x >= header.width):
+    if row >= header.height:
+        return at
+    if row == header.height - 1 and x >= header.width:
         return len(body)
     raise broken("BMP", "pixels are missing")
 

@@ -11,12 +11,13 @@ from PIL import Image
 
 from objectlock.images.limits import Limits
 from objectlock.images.pixels import gray_colours
-from objectlock.images.reading import broken, reading
+from objectlock.images.reading import broken, reading, unsupported
 
 _EXTENSION, _IMAGE, _TRAILER = 0x21, 0x2C, 0x3B
 _COMMENT, _APPLICATION = 0xFE, 0xFF
 _LOOPS: Final = (b"NETSCAPE2.0", b"ANIMEXTS1.0")  # other applications' blocks are XMP, colour profiles and the like
 _HAS_TABLE, _IS_INTERLACED = 0x80, 0x40
+_MAX_BLOCKS: Final = 100_000  # each takes a microsecond and some hundred bytes, whatever it holds
 _LONGEST_CODE: Final = 12  # bits
 _MANY_COLOURS: Final = 7  # bits of a pixel
 _MANY_PIXELS: Final = 1_000_000
@@ -46,14 +47,14 @@ def convert(body: bytes, limits: Limits) -> bytes:
     """Raises: SourceRejected."""
     with reading("GIF"):
         canvas = _size(body, 6)
-        parts, frames = _parse(body)
+        parts, frames = _parse(body, limits)
     limits.check_frames([canvas])
     limits.check_frames([(frame.width, frame.height) for frame in frames])
     is_large = sum(frame.width * frame.height for frame in frames) > _MANY_PIXELS
     with reading("GIF"):
         for frame in frames:
-            is_whole = is_large and frame.bits >= _MANY_COLOURS and _ends_with_its_end_code(body, frame)
-            if not is_whole:
+            looks_whole = frame.bits >= _MANY_COLOURS and _ends_with_its_end_code(body, frame)
+            if not (is_large and looks_whole):
                 _decode(body, frame)
     view = memoryview(body)
     return b"".join(
@@ -61,13 +62,15 @@ def convert(body: bytes, limits: Limits) -> bytes:
     )
 
 
-def _parse(body: bytes) -> tuple[list[Part], list[Frame]]:
+def _parse(body: bytes, limits: Limits) -> tuple[list[Part], list[Frame]]:
     """What is kept, in order, and the images among it."""
     parts = _with_table(body, Part(0, 13))
-    frames = []
+    frames: list[Frame] = []
     at = parts[-1].end
-    while (introducer := body[at]) != _TRAILER:
-        start = at
+    for _ in range(_MAX_BLOCKS):
+        start, introducer = at, body[at]
+        if introducer == _TRAILER:
+            break
         if introducer == _EXTENSION:
             _, at = _data_blocks(body, start + 2)
             if _is_kept(body, start):
@@ -78,9 +81,12 @@ def _parse(body: bytes) -> tuple[list[Part], list[Frame]]:
             last, at = _data_blocks(body, data + 1)
             parts.append(Part(data, at))
             is_interlaced = bool(body[start + 9] & _IS_INTERLACED)
+            limits.check_count(len(frames) + 1)
             frames.append(Frame(*_size(body, start + 5), is_interlaced, body[data], data + 1, last, at))
         else:
             raise broken("GIF", f"no block begins with {introducer}")
+    else:
+        raise unsupported("GIF", f"more than {_MAX_BLOCKS} blocks")
     if not frames:
         raise broken("GIF", "no image in it")
     return [*parts, Part(at, at + 1)], frames

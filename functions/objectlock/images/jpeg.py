@@ -28,11 +28,15 @@ def convert(body: bytes, limits: Limits) -> bytes:
     limits.check_frames([(file.width, file.height)])
     with reading("JPEG"):
         image = _decoded(file, body)
-        if _ends_early(file, image):
-            raise broken("JPEG", "pixels are missing")
     orientation = orientation_in(image.info.get("exif", b""))
     exif = b"" if orientation == UPRIGHT else exif_of(orientation)
-    return file.without_metadata(exif) if file.components == 1 else _encoded(file, image, exif)
+    options = _options(image, exif)
+    is_doubtful, luma = _may_be_made_up(image), gray(image)
+    del image  # of four bands it takes four times as much memory
+    if is_doubtful:
+        with reading("JPEG"):
+            _check_end(file, luma)
+    return file.without_metadata(exif) if file.components == 1 else _encoded(file, luma, options)
 
 
 def _decoded(file: JpegFile, body: bytes) -> JpegImageFile:
@@ -44,31 +48,37 @@ def _decoded(file: JpegFile, body: bytes) -> JpegImageFile:
     return image
 
 
-def _ends_early(file: JpegFile, image: JpegImageFile) -> bool:
-    """Whether the decoder made up the last pixels: it shows a middle gray for what is missing, and says nothing.
-
-    So, if there is nothing else in the last corner, it gets more data, of which a whole image takes no notice.
-    """
+def _may_be_made_up(image: JpegImageFile) -> bool:
+    """Whether its last corner is what the decoder shows, without a word, for pixels that are missing: a middle gray."""
     width, height = image.size
     corner = image.crop((width - 1 - (width - 1) % 8, height - 1 - (height - 1) % 8, width, height))
-    if not set(corner.tobytes()) <= _MADE_UP:
-        return False
-    return ImageChops.difference(image, _decoded(file, file.with_more_data(_ANY_DATA))).getbbox() is not None
+    return set(corner.tobytes()) <= _MADE_UP
 
 
-def _encoded(file: JpegFile, image: JpegImageFile, exif: bytes) -> bytes:
-    """Baseline, with the usual Huffman tables: the fastest to write. No larger than the source, if others help it."""
-    is_progressive = "progressive" in image.info
-    options = _resolution(image) | {
-        "qtables": [image.quantization[image.layer[0][3]]],
+def _check_end(file: JpegFile, luma: Image.Image) -> None:
+    """Decode it with more data, of which a whole image takes no notice."""
+    longer = gray(_decoded(file, file.with_more_data(_ANY_DATA)))
+    if ImageChops.difference(luma, longer).getbbox() is not None:
+        raise broken("JPEG", "pixels are missing")
+
+
+def _options(image: JpegImageFile, exif: bytes) -> dict[str, Any]:
+    """What of the source is kept when its luma is encoded."""
+    table = image.quantization[image.layer[0][3]]
+    return _resolution(image) | {
+        "qtables": [table],
         "exif": b"Exif\0\0" + exif if exif else b"",
+        "progressive": "progressive" in image.info,
     }
-    image.info.clear()  # the encoder would take a comment from there
-    luma = gray(image)
-    body = _saved(luma, options)
+
+
+def _encoded(file: JpegFile, luma: Image.Image, options: dict[str, Any]) -> bytes:
+    """Baseline, with the usual Huffman tables: the fastest to write. No larger than the source, if others help it."""
+    luma.info.clear()  # the encoder would take a comment from there
+    body = _saved(luma, options | {"progressive": False})
     if len(body) <= len(file.body):
         return body
-    return _saved(luma, options | {"progressive" if is_progressive else "optimize": True})
+    return _saved(luma, options | {"optimize": True})
 
 
 def _resolution(image: JpegImageFile) -> dict[str, Any]:

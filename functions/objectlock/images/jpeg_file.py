@@ -6,19 +6,23 @@ import re
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import cycle
+from itertools import cycle, islice
 from typing import Final, NamedTuple
 
+from objectlock.images.profile import is_gray
 from objectlock.images.reading import broken, unsupported
 
 SOI: Final = b"\xff\xd8"
-_EOI, _SOS, _DRI, _JFIF, _COMMENT = 0xD9, 0xDA, 0xDD, 0xE0, 0xFE
+_EOI, _SOS, _DQT, _DRI, _JFIF, _EXIF, _PROFILE, _COMMENT = 0xD9, 0xDA, 0xDB, 0xDD, 0xE0, 0xE1, 0xE2, 0xFE
+_PROFILE_AT: Final = 14  # after its name, its number and how many there are
 _RESTARTS: Final = range(0xD0, 0xD8)
 _FRAMES: Final = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 _DECODED: Final = {0xC0, 0xC1, 0xC2, 0xC9, 0xCA}  # sequential and progressive, by Huffman's or arithmetic coding
 _MAX_SCANS: Final = 100  # each goes through all pixels; ten are usual
 _APPLICATIONS: Final = range(0xE0, 0xF0)
-_BETWEEN_SCANS: Final = frozenset({0xC4, 0xCC, _EOI, _SOS, 0xDB, 0xDC, 0xDD, _COMMENT})
+_BETWEEN_SCANS: Final = frozenset({0xC4, 0xCC, _EOI, _SOS, 0xDC, 0xDD, _COMMENT})
+_MAX_SEGMENTS: Final = 1_000
+_MAX_EXIF: Final = 16  # segments, which Pillow joins one by one; one is usual
 # In compressed data FF is followed by 0. Before a marker there may be any number of FF.
 _MARKER: Final = re.compile(rb"\xff([^\0\xff])")
 
@@ -52,7 +56,7 @@ class JpegFile:
         return b"".join((self.body[:end], data, self.body[end:]))
 
     def without_metadata(self, exif: bytes) -> bytes:
-        """The image with the very pixels it has; of what is said about it, its resolution and this EXIF."""
+        """The image with the very pixels it has; of what is said about it, only how gray is meant, and this EXIF."""
         view = memoryview(self.body)
         jfif = next((view[each.data : each.end] for each in self.segments if each.marker == _JFIF), view[:0])
         kept: list[bytes | memoryview] = [SOI]
@@ -63,9 +67,17 @@ class JpegFile:
         kept += [
             view[each.start : each.end]
             for each in self.segments
-            if each.marker not in _APPLICATIONS and each.marker != _COMMENT
+            if (each.marker not in _APPLICATIONS and each.marker != _COMMENT) or self._is_gray_profile(each)
         ]
         return b"".join(kept)
+
+    def _is_gray_profile(self, segment: Segment) -> bool:
+        """Whether it is a part, they come in order, of a profile that says how bright gray levels are (ICC.1, B.4)."""
+        parts = [each for each in self.segments if each.marker == _PROFILE and self._is_profile(each)]
+        return segment in parts and is_gray(self.body[parts[0].data + _PROFILE_AT : parts[0].end])
+
+    def _is_profile(self, segment: Segment) -> bool:
+        return self.body.startswith(b"ICC_PROFILE\0", segment.data)
 
 
 def parse(body: bytes) -> JpegFile:
@@ -73,7 +85,10 @@ def parse(body: bytes) -> JpegFile:
 
     Raises: SourceRejected if the image has no end, or there are markers where none can be.
     """
-    segments = list(_segments(body))
+    segments = list(islice(_segments(body), _MAX_SEGMENTS + 1))
+    exif = sum(segment.marker == _EXIF and body.startswith(b"Exif", segment.data) for segment in segments)
+    if len(segments) > _MAX_SEGMENTS or exif > _MAX_EXIF:
+        raise unsupported("JPEG", "a flood of segments")
     scans = sum(segment.marker == _SOS for segment in segments)
     if scans > _MAX_SCANS:
         raise unsupported("JPEG", f"{scans} scans")
@@ -100,6 +115,8 @@ def _segments(body: bytes) -> Iterator[Segment]:
     at, interval, is_after_scan = len(SOI), 0, False
     while found := _MARKER.search(body, at):
         marker, data = found[1][0], found.end()
+        if is_after_scan and marker == _DQT:  # whose is it? decoders differ
+            raise unsupported("JPEG", "quantization tables between scans")
         if marker in _RESTARTS or (is_after_scan and marker not in _BETWEEN_SCANS):
             raise broken("JPEG", "compressed data is broken off")
         if marker == _EOI:

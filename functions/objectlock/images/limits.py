@@ -28,14 +28,18 @@ class Limits:
             msg = f"{count} bytes, more than {self.max_bytes}"
             raise SourceRejected(msg)
 
+    def check_count(self, frames: int) -> None:
+        """Raises: SourceRejected."""
+        if frames > self.max_frames:
+            msg = f"{frames} frames, more than {self.max_frames}"
+            raise SourceRejected(msg)
+
     def check_frames(self, sizes: Sequence[tuple[int, int]]) -> None:
         """By the (width, height) of each frame.
 
         Raises: SourceRejected.
         """
-        if len(sizes) > self.max_frames:
-            msg = f"{len(sizes)} frames, more than {self.max_frames}"
-            raise SourceRejected(msg)
+        self.check_count(len(sizes))
         pixels = sum(width * height for width, height in sizes)
         if pixels > self.max_pixels:
             what = "{}x{} is".format(*sizes[0]) if len(sizes) == 1 else f"{len(sizes)} frames have"

@@ -43,6 +43,11 @@ class Header:
             raise broken("PNG", "a header that makes no sense")
         return cls(width, height, depth, colour, bool(interlace))
 
+    @property
+    def is_gray(self) -> bool:
+        """Whether its samples are gray levels."""
+        return self.colour in {GRAY, GRAY_ALPHA}
+
     def encoded(self) -> bytes:
         """As the data of the chunk."""
         return struct.pack(">IIBBBBB", self.width, self.height, self.depth, self.colour, 0, 0, self.interlaced)

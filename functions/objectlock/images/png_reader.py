@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Final
 
 from isal import isal_zlib
 
 from objectlock.images.png_file import SIGNATURE, Frame, Header, PngFile
+from objectlock.images.profile import is_gray
 from objectlock.images.reading import broken, unsupported
 
 # What says how gray levels are to be shown, and how large. All else describes the colours, or is about the file.
 _KEPT: Final = frozenset({b"cICP", b"gAMA", b"pHYs", b"sRGB"})
+_MAX_CHUNKS: Final = 200_000  # each costs some hundred bytes of memory, whatever it holds
 _FRAMES: Final = frozenset({b"fcTL", b"fdAT"})
-_READ: Final = _KEPT | _FRAMES | {b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND", b"acTL", b"eXIf"}
+_ABOUT: Final = frozenset({b"eXIf", b"iCCP"})  # as if they were not there, if they are broken
+_READ: Final = _KEPT | _FRAMES | _ABOUT | {b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND", b"acTL"}
+_LONGEST_NAME: Final = 80
+_HEADER_OF_PROFILE: Final = 128
 
 
 def parse(body: bytes) -> PngFile:
@@ -48,15 +54,19 @@ def parse(body: bytes) -> PngFile:
 
 def _chunks(body: bytes) -> Iterator[tuple[bytes, memoryview]]:
     """Those that matter, each whole by its checksum. What follows the last one is not the image's."""
-    view, at, kind = memoryview(body), len(SIGNATURE), b""
+    view, at, kind, count = memoryview(body), len(SIGNATURE), b"", 0
     while kind != b"IEND":
         length, kind = struct.unpack_from(">I4s", view, at)
         data = view[at + 8 : at + 8 + length]
         if kind in _READ:
+            count += 1
+            if count > _MAX_CHUNKS:
+                raise unsupported("PNG", f"more than {_MAX_CHUNKS} chunks")
             (checksum,) = struct.unpack_from(">I", view, at + 8 + length)
-            if isal_zlib.crc32(data, isal_zlib.crc32(kind)) != checksum:
+            if isal_zlib.crc32(data, isal_zlib.crc32(kind)) == checksum:
+                yield kind, data
+            elif kind not in _ABOUT:
                 raise broken("PNG", f"wrong checksum of {kind.decode()}")
-            yield kind, data
         elif not kind[0] & 0x20:  # a capital: who does not know it cannot show the image
             raise unsupported("PNG", f"a chunk {kind!r}")
         at += 12 + length
@@ -72,8 +82,19 @@ def _add(file: PngFile, kind: bytes, data: memoryview) -> None:
             file.exif = bytes(data)
         case b"IDAT":
             _first_frame(file).data.append(data)
+        case b"iCCP":
+            if file.header.is_gray and _is_gray_profile(data):
+                file.kept.append((kind, bytes(data)))
         case _ if kind in _KEPT:
             file.kept.append((kind, bytes(data)))
+
+
+def _is_gray_profile(data: memoryview) -> bool:
+    """One that cannot be read is none, as for any viewer."""
+    name = bytes(data[:_LONGEST_NAME]).partition(b"\0")[0]
+    with suppress(Exception):
+        return is_gray(isal_zlib.decompressobj().decompress(data[len(name) + 2 :], _HEADER_OF_PROFILE))
+    return False
 
 
 def _first_frame(file: PngFile) -> Frame:

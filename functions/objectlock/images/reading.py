@@ -20,8 +20,10 @@ def reading(kind: str) -> Iterator[None]:
         yield
     except (SourceRejected, MemoryError):
         raise
-    except Exception as error:
+    except (OSError, SyntaxError) as error:  # Pillow's own words
         raise broken(kind, str(error)) from error
+    except Exception as error:
+        raise broken(kind, "it makes no sense") from error
 
 
 def broken(kind: str, why: str) -> SourceRejected:
