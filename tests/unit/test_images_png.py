@@ -612,6 +612,14 @@ def test_a_flood_of_chunks_is_rejected() -> None:
     )
 
 
+@pytest.mark.parametrize(("mode", "length"), [("RGB", 2), ("RGB", 7), ("L", 6), ("P", 257), ("LA", 2), ("RGBA", 6)])
+def test_transparency_that_makes_no_sense_is_as_if_it_were_not_there(mode: str, length: int) -> None:
+    """As in any viewer that reads by libpng."""
+    body = encoded(photo(mode), "PNG")
+    odd = edited(body, lambda found: found.insert(2 if mode == "P" else 1, (b"tRNS", bytes(length))))
+    assert to_grayscale(odd) == to_grayscale(body)
+
+
 @pytest.mark.parametrize("name", [b"eXIf", b"iCCP"])
 def test_metadata_with_a_wrong_checksum_is_as_if_it_were_not_there(name: bytes) -> None:
     body = encoded(photo(), "PNG")

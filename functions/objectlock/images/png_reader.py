@@ -9,7 +9,7 @@ from typing import Final
 
 from isal import isal_zlib
 
-from objectlock.images.png_file import SIGNATURE, Frame, Header, PngFile
+from objectlock.images.png_file import GRAY, PALETTE, RGB, SIGNATURE, Frame, Header, PngFile
 from objectlock.images.profile import is_gray
 from objectlock.images.reading import broken, unsupported
 
@@ -49,7 +49,14 @@ def parse(body: bytes) -> PngFile:
         raise broken("PNG", f"not the {announced} frames that it announces")
     if not file.frames or not all(frame.data for frame in file.frames):
         raise broken("PNG", "no pixels")
+    file.transparency = _transparency(file)
     return file
+
+
+def _transparency(file: PngFile) -> bytes:
+    """If it makes no sense, none, as for libpng."""
+    lengths = {GRAY: {2}, RGB: {6}, PALETTE: range(1 + len(file.palette) // 3)}
+    return file.transparency if len(file.transparency) in lengths.get(file.header.colour, ()) else b""
 
 
 def _chunks(body: bytes) -> Iterator[tuple[bytes, memoryview]]:
