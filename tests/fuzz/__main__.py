@@ -17,8 +17,7 @@ from rich.table import Table
 
 from tests.corpus.fetch import IMAGES
 from tests.fuzz import verdict
-from tests.fuzz.campaign import Campaign, Found
-from tests.fuzz.mutations import mutant
+from tests.fuzz.campaign import Campaign, Found, made
 from tests.fuzz.seeds import KINDS, seeds
 from tests.fuzz.worker import MEGABYTE, Job, Result
 from tests.workflow.template import ROOT
@@ -62,7 +61,7 @@ def fuzz(
     _summary(found)
     options = "".join(f" --only {kind}" for kind in only or ()) + ("" if has_corpus else " --no-corpus")
     if found.broken:
-        _explain(found.broken, job, keep, options)
+        _explain(found.broken, job, deadline, keep, options)
         raise typer.Exit(1)
 
 
@@ -88,17 +87,22 @@ def _summary(found: Found) -> None:
     console.print(table)
 
 
-def _explain(broken: list[Result], job: Job, keep: Path, options: str) -> None:
+def _explain(broken: list[Result], job: Job, deadline: float, keep: Path, options: str) -> None:
     """Each that is different, once."""
     different = {(result.kind, _without_numbers(result.outcome)): result for result in reversed(broken)}
     keep.mkdir(parents=True, exist_ok=True)
     for result in [*different.values()][:_SHOWN]:
         path = keep / f"{result.number}.{result.kind.lower()}"
-        origin, body = mutant(result.number, job.seeds, job.kinds)
-        path.write_bytes(body)
-        console.print(f"\n[bold red]broken[/] {result.kind}, out of {escape(origin.name)!r}: {escape(result.outcome)}")
+        file = made(result.number, job, deadline)
+        origin = f", out of {escape(file[0].name)!r}" if file else ""
+        console.print(f"\n[bold red]broken[/] {result.kind}{origin}: {escape(result.outcome)}")
         console.print(escape(result.details.strip()))
-        console.print(f"the file: {path}\nagain: {COMMAND} --files 1 --seed {result.number}{options}")
+        if file:
+            path.write_bytes(file[1])
+            console.print(f"the file: {path}")
+        else:
+            console.print(f"no file: it takes more than {deadline:g} s to make it")
+        console.print(f"again: {COMMAND} --files 1 --seed {result.number}{options}")
     if len(broken) > 1:
         console.print(f"\n{len(broken)} files in all, broken in {len(different)} ways")
 

@@ -10,6 +10,7 @@ from collections import Counter, deque
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
+from multiprocessing import TimeoutError as NotInTime
 from multiprocessing import get_context
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
@@ -18,7 +19,8 @@ from typing import Final
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-from tests.fuzz.mutations import mutant
+from tests.fuzz.mutations import kind_of, mutant
+from tests.fuzz.seeds import Seed
 from tests.fuzz.worker import Job, Result, run
 
 _BATCH: Final = 50
@@ -89,12 +91,22 @@ class _Worker:
         return self._log.read_text("utf-8", errors="replace")
 
 
+def made(number: int, job: Job, deadline: float) -> tuple[Seed, bytes] | None:
+    """The file with this number, and what it was; none if it takes more than so many seconds to make it."""
+    with get_context("forkserver").Pool(1) as pool:  # whatever it is at is killed at the end
+        try:
+            return pool.apply_async(mutant, (number, job.seeds, job.kinds)).get(deadline)
+        except NotInTime:
+            return None
+
+
 @dataclass(frozen=True)
 class Campaign:
     """Files from a first number on.
 
     Attributes:
-        deadline: in seconds, for one file.
+        seconds: after these each process ends with the file it is at, which has its deadline still.
+        deadline: in seconds, for one file: to make it, and to convert it.
     """
 
     job: Job
@@ -133,6 +145,10 @@ class Campaign:
                             yield from self._received(worker)
                         elif time.monotonic() - worker.since > self.deadline:
                             yield self._hung(worker)
+                        else:
+                            continue
+                        if self._is_over(began):
+                            worker.numbers.clear()
                         if not worker.numbers:
                             self._feed(worker, left, began)
             finally:
@@ -140,10 +156,13 @@ class Campaign:
                     worker.end()
 
     def _feed(self, worker: _Worker, left: Iterator[int], began: float) -> None:
-        if self.seconds is None or time.monotonic() - began < self.seconds:
+        if not self._is_over(began):
             worker.numbers.extend(number for _, number in zip(range(_BATCH), left, strict=False))
         worker.since = time.monotonic()
         worker.send()
+
+    def _is_over(self, began: float) -> bool:
+        return self.seconds is not None and time.monotonic() - began >= self.seconds
 
     def _received(self, worker: _Worker) -> Iterator[Result]:
         """All that there is, or that the process has come to its end."""
@@ -154,7 +173,7 @@ class Campaign:
                 worker.since = time.monotonic()
                 yield result
         except (EOFError, ConnectionResetError):
-            worker.process.join()
+            worker.process.join(self.deadline)  # it may have closed its connection only
             code = worker.process.exitcode or 0
             how = signal.Signals(-code).name if code < 0 else f"exit {code}"
             yield self._lost(worker, f"crash: {how}")
@@ -168,7 +187,7 @@ class Campaign:
     def _lost(self, worker: _Worker, outcome: str) -> Result:
         """The file it was at is the one; another process goes on with the next."""
         number = worker.numbers.popleft()
-        kind = mutant(number, self.job.seeds, self.job.kinds)[0].kind
+        kind = kind_of(number, self.job.kinds)
         result = Result(number, kind, outcome, time.monotonic() - worker.since, 0, worker.last_words())
         worker.end()
         worker.start()

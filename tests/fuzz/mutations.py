@@ -28,7 +28,7 @@ _REPAIRED: Final = 0.9  # so often what is only bookkeeping is put right: else n
 def mutant(number: int, seeds: Sequence[Seed], kinds: Sequence[str] = KINDS) -> tuple[Seed, bytes]:
     """The file with this number, and what it was."""
     chance = random.Random(number)
-    kind = chance.choice(kinds)
+    kind = chance.choice(kinds)  # before all else: see kind_of
     alike = [seed for seed in seeds if seed.kind == kind]
     seed = chance.choice(alike)
     body = bytearray(seed.body)
@@ -41,6 +41,11 @@ def mutant(number: int, seeds: Sequence[Seed], kinds: Sequence[str] = KINDS) -> 
     if kind in _REPAIRS and chance.random() < _REPAIRED:
         _REPAIRS[kind](body)
     return seed, bytes(body)
+
+
+def kind_of(number: int, kinds: Sequence[str] = KINDS) -> str:
+    """The format of the file with this number, which is not made for that: it may be what does not end."""
+    return random.Random(number).choice(kinds)
 
 
 # --- anywhere -------------------------------------------------------------------------------------------------
@@ -254,6 +259,7 @@ def _repair_riff(body: bytearray) -> None:
 
 _TAGS: Final = (254, 256, 257, 258, 259, 262, 266, 273, 274, 277, 278, 279, 284, 317, 320, 322, 323, 324, 325)
 _MORE_TAGS: Final = (330, 332, 338, 339, 347, 512, 513, 514, 529, 530, 531, 532, 34665, 34675, 50706)
+_DIRECTORIES, _ENTRIES = 200, 200  # no more are looked for
 _TIFF_VALUES: Final = (0, 1, 2, 3, 4, 5, 6, 7, 8, 16, 32, 24, 33, 34676, 32773, 8, 0xFFFF)
 
 
@@ -262,7 +268,9 @@ def _tiff_entries(body: bytearray) -> tuple[str, list[int]]:
     order = "<" if body[:2] == b"II" else ">"
     (at,) = struct.unpack_from(f"{order}I", body, 4)
     found: list[int] = []
-    while at and len(found) < 200:
+    for _ in range(_DIRECTORIES):  # those without entries may go round in a circle
+        if not at or len(found) >= _ENTRIES:
+            break
         (count,) = struct.unpack_from(f"{order}H", body, at)
         found += [at + 2 + 12 * number for number in range(count)]
         (at,) = struct.unpack_from(f"{order}I", body, at + 2 + 12 * count)

@@ -172,7 +172,7 @@ def _tiff() -> dict[str, bytes]:
         "rgba deflate": save(photo("RGBA"), compression="tiff_adobe_deflate"),
         "palette": save(photo("P"), compression="tiff_lzw"),
         "cmyk": save(photo("CMYK"), compression="tiff_lzw"),
-        "lab": save(photo().convert("LAB")),
+        "lab": save(photo().convert("LAB"), icc_profile=b"profile" * 20),  # the one that it has says what time it is
         "gray 16": save(gray_16),
         "gray 16 deflate": save(gray_16, compression="tiff_adobe_deflate"),
         "pages": save(photo(), save_all=True, append_images=_frames()[1:], compression="tiff_lzw"),
