@@ -374,6 +374,88 @@ def test_gray_in_jpeg_keeps_its_very_bytes() -> None:
     assert pages(convert(body, LIMITS))[0].blocks == pages(body)[0].blocks
 
 
+@pytest.mark.parametrize("photometric", [1, YCBCR])
+def test_a_strip_that_claims_to_be_larger_than_its_page_is_rejected(photometric: int) -> None:
+    """A file of two kilobytes took four gigabytes."""
+    data = encoded(photo("L" if photometric == 1 else "RGB", (16, 16)), "JPEG", progressive=True)
+    samples = 1 if photometric == 1 else 3
+    tags = {256: 16, 257: 16, 258: [8] * samples, 259: JPEG, 262: photometric, 277: samples}
+    assert convert(tiff(Part(tags, [data])), LIMITS)
+    at = data.index(b"\xff\xc2") + 5
+    for size, said in (((64, 16), "16x64"), ((16, 64), "64x16"), ((8, 16), "16x8"), ((16, 8), "8x16")):
+        body = tiff(Part(tags, [data[:at] + struct.pack(">HH", *size) + data[at + 4 :]]))
+        assert rejected(body) == f"truncated or corrupt TIFF: strip or tile 0 is of {said}"
+
+
+def test_a_strip_of_two_sizes_is_rejected() -> None:
+    """Pillow goes by the last one, and finds it even within a segment that it does not know."""
+    data = encoded(photo("L", (16, 16)), "JPEG")
+    at = data.index(b"\xff\xc0")
+    other = data[at : at + 5] + struct.pack(">HH", 65_500, 65_500) + data[at + 9 : at + 13]
+    data = data[: at + 13] + b"\xff\xf0" + struct.pack(">H", 2 + len(other)) + other + data[at + 13 :]
+    body = tiff(Part({256: 16, 257: 16, 258: 8, 259: JPEG, 262: 1, 277: 1}, [data]))
+    assert rejected(body) == "truncated or corrupt JPEG: two sizes"
+
+
+def test_a_strip_that_hides_its_size_in_the_tables_is_rejected() -> None:
+    """Behind a comment without an end: libtiff takes it for all there is of the tables, and believes the strip."""
+    data = encoded(photo("L", (16, 16)), "JPEG")
+    large = bytearray(data[data.index(b"\xff\xc0") :][:13])
+    large[5:9] = struct.pack(">HH", 65_500, 65_500)
+    tables = b"\xff\xd8\xff\xfe" + struct.pack(">H", 2 + len(large)) + b"\xff\xd9"
+    body = tiff(Part({256: 16, 257: 16, 258: 8, 259: JPEG, 262: 1, 347: tables}, [data[:2] + bytes(large) + data[2:]]))
+    assert rejected(body) == "truncated or corrupt TIFF: JPEG tables that do not end"
+
+
+@pytest.mark.parametrize("mode", ["RGB", "L", "CMYK"])
+def test_a_strip_that_ends_early_is_rejected(mode: str) -> None:
+    """Decoders show a middle gray for what is missing, and say nothing."""
+    data = encoded(Image.effect_noise((64, 64), 90).convert(mode), "JPEG", subsampling=-1 if mode == "L" else 0)
+    samples, photometric = {"RGB": (3, YCBCR), "L": (1, 1), "CMYK": (4, CMYK)}[mode]
+    tags = {256: 64, 257: 64, 258: [8] * samples, 259: JPEG, 262: photometric, 277: samples}
+    assert convert(tiff(Part(tags, [data])), LIMITS)
+    body = tiff(Part(tags, [data[: len(data) // 2] + b"\xff\xd9"]))
+    assert rejected(body) == "truncated or corrupt JPEG: pixels are missing"
+
+
+def test_a_gray_strip_is_not_taken_for_one_that_ends_early() -> None:
+    data = encoded(Image.new("L", (16, 16), 128), "JPEG")
+    body = tiff(Part({256: 16, 257: 16, 258: 8, 259: JPEG, 262: 1, 277: 1}, [data]))
+    assert pages(convert(body, LIMITS))[0].blocks == [data]
+
+
+def test_a_flood_of_scans_or_segments_or_tables_is_rejected() -> None:
+    """Each is gone through for every strip."""
+    data = encoded(photo("L", (16, 16)), "JPEG")
+    tags: Tags = {256: 16, 257: 16, 258: 8, 259: JPEG, 262: 1, 277: 1}
+    scan = data[data.index(b"\xff\xda") : -2]
+    assert rejected(tiff(Part(tags, [data[:-2] + scan * 100 + data[-2:]]))) == "unsupported: JPEG with 101 scans"
+    body = tiff(Part(tags, [data[:2] + b"\xff\xfe\0\2" * 100 + data[2:]]))
+    assert rejected(body).endswith("segments in a strip or tile")
+    tables = b"\xff\xd8\xff\xfe\xff\xff" + bytes(65_533) + b"\xff\xd9"
+    assert rejected(tiff(Part(tags | {347: tables}, [data]))).endswith("JPEG tables of 65541 bytes")
+
+
+def test_old_jpegs_are_found_in_a_file_of_many_pages() -> None:
+    """Each is found from the one before: from the first on, a thousand took ten seconds."""
+    data = encoded(photo(size=(16, 16)), "JPEG", subsampling=0)
+    tags: Tags = {256: 16, 257: 16, 258: [8] * 3, 259: OLD_JPEG, 262: YCBCR, 277: 3, 278: 16}
+    tags |= {513: 8, 514: len(data), 273: 8, 279: len(data), 530: [1, 1]}
+    body = tiff(*[page(1, 8, [bytes(24)]), Part(tags, [])] * 200, gap=data + bytes(len(data) % 2))
+    seeks = []
+
+    class Counted(TiffImagePlugin.TiffImageFile):
+        def _open(self) -> None:
+            seeks.append(self)
+            super()._open()
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(TiffImagePlugin, "TiffImageFile", Counted)
+        found = pages(convert(body, LIMITS))
+    assert len(seeks) == 1
+    assert [each.tags[256] for each in found] == [(6,), (16,)] * 200
+
+
 @pytest.mark.parametrize("orientation", [1, 6])
 def test_an_old_jpeg_comes_out_without_more_loss(orientation: int) -> None:
     """Upright: libtiff alone knows how it is stored, and what it decodes is turned already."""
@@ -469,6 +551,36 @@ def test_a_tag_that_nobody_needs_may_be_broken() -> None:
     assert pages(convert(body, LIMITS))[0].blocks == [bytes(24)]
 
 
+@pytest.mark.parametrize(("tag", "kind"), [(282, 5), (283, 5), (296, 4), (274, 3), (274, 99)])
+def test_what_says_how_a_page_is_shown_may_be_broken(tag: int, kind: int) -> None:
+    """Outside of the file, or of a type that there is not."""
+    body = tiff(page(1, 8, [bytes(24)], **{f"t{tag}": b"12345678"}))
+    entry = body.index(struct.pack("<HHI", tag, 7, 8))
+    count = 1 if kind == 5 else 4
+    body = body[:entry] + struct.pack("<HHII", tag, kind, count, 1 << 30) + body[entry + 12 :]
+    (found,) = pages(convert(body, LIMITS))
+    assert found.blocks == [bytes(24)]
+    assert tag not in found.tags
+
+
+def test_pixels_that_begin_like_a_camera_s_mark_are_not_taken_for_one() -> None:
+    body = tiff(page(3, 8, [bytes(72)]), gap=b"CR")
+    assert body[8:10] == b"CR"
+    assert convert(body, LIMITS)
+
+
+@pytest.mark.parametrize("compression", ["raw", "packbits"])
+@pytest.mark.parametrize(("bits", "bytes_"), [(8, 1), (16, 2)])
+def test_differences_mean_nothing_where_pixels_are_not_predicted(compression: str, bits: int, bytes_: int) -> None:
+    """Readers ignore the tag there: differences would be shown as they are."""
+    pixels = bytes(value * 37 % 251 for value in range(72 * bytes_))
+    block = pages(encoded(Image.frombytes("L", (18 * bytes_, 4), pixels), "TIFF", compression=compression))[0]
+    tags = {"t259": block.tags[259][0]}
+    results = [pages(convert(tiff(page(3, bits, block.blocks, **tags, t317=how)), LIMITS))[0] for how in (1, 2)]
+    assert results[0].blocks == results[1].blocks
+    assert 317 not in results[1].tags
+
+
 def test_the_last_strip_may_be_shorter() -> None:
     body = tiff(page(1, 8, [bytes(range(18)), bytes(6)], t278=3))
     assert pages(convert(body, LIMITS))[0].blocks == [bytes(range(18)), bytes(6)]
@@ -516,6 +628,7 @@ def test_a_camera_s_raw_data_is_rejected(body: bytes) -> None:
         (encoded(Image.new("F", SIZE, 0.5), "TIFF"), "signed or floating point pixels"),
         (encoded(Image.new("I", SIZE, 5), "TIFF"), "signed or floating point pixels"),
         (tiff(page(1, 16, [bytes(48)], t339=2)), "signed or floating point pixels"),
+        (tiff(page(1, 8, [bytes(24)], t339=4)), "signed or floating point pixels"),
         (tiff(page(1, 32, [bytes(96)])), "pixels of 32 bits"),
         (tiff(page(1, 12, [bytes(36)])), "pixels of 12 bits"),
         (encoded(photo().convert("LAB"), "TIFF"), "pixels of 8 bits, CIELab"),
@@ -591,7 +704,7 @@ def test_compressed_pixels_that_stop_short_are_rejected(mode: str, compression: 
     (found,) = pages(encoded(image, "TIFF", compression=compression))
     tags = {tag: bytes(v) if tag == 347 else list(v) for tag, v in found.tags.items() if tag not in {273, 279}}
     body = tiff(Part(tags, [block[: len(block) // 2] for block in found.blocks]))
-    assert rejected(body).startswith("truncated or corrupt TIFF")
+    assert rejected(body).startswith("truncated or corrupt")
 
 
 @pytest.mark.parametrize("tag", [256, 277, 278, 317, 338])
@@ -604,6 +717,9 @@ def test_too_many_pixels_are_rejected_before_anything_is_decoded() -> None:
     """All pages together, and with what tiles add. There are no pixels here: decoding would say "truncated"."""
     assert rejected(tiff(page(3, 8, [b""], t256=20_000, t257=20_000))) == (
         "20000x20000 is 400000000 pixels, more than 100000000"
+    )
+    assert rejected(tiff(page(3, 16, [bytes(60)], t256=8_000, t257=8_000, t278=8_000, t259=DEFLATE))) == (
+        "128000000 pixels, those of 16 bits a colour counted twice, more than 100000000"
     )
     half = page(3, 8, [b""], t256=8_000, t257=8_000)
     assert rejected(tiff(half, half)) == "2 frames have 128000000 pixels, more than 100000000"
@@ -642,8 +758,43 @@ def test_values_that_tags_share_do_not_multiply() -> None:
 def test_too_many_strips_are_rejected(monkeypatch: pytest.MonkeyPatch) -> None:
     """Each costs memory, whatever little it holds."""
     monkeypatch.setattr(tiff_file, "_MAX_BLOCKS", 3)
-    body = tiff(page(1, 8, [bytes(6)] * 4, t278=1))
-    assert rejected(body) == "truncated or corrupt TIFF: not the 4 strips or tiles that it should have"
+    assert rejected(tiff(page(1, 8, [bytes(6)] * 4, t278=1))) == "truncated or corrupt TIFF: tag 273 of 4 values"
+    body = tiff(*[page(1, 8, [bytes(12)] * 2, t278=2)] * 2)
+    assert rejected(body) == "truncated or corrupt TIFF: not the 2 strips or tiles that it should have"
+
+
+def test_too_many_strips_in_jpeg_are_rejected(monkeypatch: pytest.MonkeyPatch) -> None:
+    """All pages together: each costs time, whatever little it holds."""
+    monkeypatch.setattr(tiff_file, "_MAX_JPEG_BLOCKS", 3)
+    (found,) = pages(jpeg_tiff(50))
+    part = Part({tag: bytes(v) if tag == 347 else list(v) for tag, v in found.tags.items()}, found.blocks)
+    for tag in (273, 279):
+        del part.tags[tag]
+    assert convert(tiff(part), LIMITS)
+    assert rejected(tiff(part, part)) == "unsupported: TIFF with 4 strips or tiles in JPEG, more than 3"
+
+
+def test_values_that_nobody_needs_take_no_memory() -> None:
+    """A tag that has one value may have millions, and is asked for it over and over."""
+    found = tiff_file.Page("<", {262: tiff_file.Entry(3, 900_000, b"\6\0" * 900_000)})
+    tracemalloc.start()
+    try:
+        assert found.number(262, 0) == YCBCR
+        assert tracemalloc.get_traced_memory()[1] < 10_000
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.parametrize("big", [False, True])
+def test_directories_that_overlap_are_rejected(big: bool) -> None:
+    """A BigTIFF of two megabytes took ten seconds: each of a thousand directories was nearly as long as the file."""
+    first, second = 1_000, 1_012  # both have the same 1000 entries, but for one
+    body = bytearray((b"II+\0\x08\0\0\0" if big else b"II*\0") + struct.pack("<Q" if big else "<I", first))
+    body = body.ljust(first + (20 if big else 12) * 1_001 + 40, b"\0")
+    for at, following in ((first, second), (second, 0)):
+        struct.pack_into("<Q" if big else "<H", body, at, 900)
+        struct.pack_into("<Q" if big else "<I", body, at + (8 + 20 * 900 if big else 2 + 12 * 900), following)
+    assert rejected(bytes(body)) == "truncated or corrupt TIFF: directories that overlap"
 
 
 @pytest.mark.parametrize("missing", [256, 257, 273, 278, 320])

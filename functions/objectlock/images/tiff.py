@@ -9,6 +9,7 @@ from typing import Final, TypeVar
 
 from PIL import Image, TiffImagePlugin
 
+from objectlock.errors import SourceRejected
 from objectlock.images.limits import Limits
 from objectlock.images.pixels import gray, gray_colours
 from objectlock.images.reading import reading, unsupported
@@ -60,7 +61,8 @@ _FAX: Final = {2, 3, 4}
 _OTHERS: Final = {OLD_JPEG, OLD_DEFLATE, 34925, 50000}  # LZMA and Zstandard; written anew by Deflate
 _LOSSLESS: Final = {RAW: RAW, LZW: LZW, DEFLATE: DEFLATE, OLD_DEFLATE: DEFLATE, PACKBITS: PACKBITS}
 _KINDS_OF_ALPHA: Final = {0, 1, 2}  # not said, multiplied with, and not
-_UNSIGNED: Final = {1, 4}
+_UNSIGNED: Final = {1}
+_CR2: Final = b"\x10\0\0\0CR\2\0"  # where the first page is, and what Canon has before it
 
 
 def convert(body: bytes, limits: Limits) -> bytes:
@@ -72,9 +74,11 @@ def convert(body: bytes, limits: Limits) -> bytes:
         file = parse(body, limits)
         for page in file.pages:
             _check_kind(body, page)
-    for index, page in enumerate(file.pages):
+        _check_wide(file.pages, limits)
+    old_jpegs = _read(_old_jpegs(body, file.pages))
+    for page in file.pages:
         if page.compression == OLD_JPEG:
-            _reduce_old_jpeg(body, index, page)
+            _store_old_jpeg(page, next(old_jpegs))
         elif page.number(PHOTOMETRIC, WHITE_IS_ZERO) in _COLOURS:
             _reduce(page)
         else:
@@ -86,7 +90,7 @@ def _check_kind(body: bytes, page: Page) -> None:
     """Raises: SourceRejected for what would lose something, or cannot be decoded."""
     photometric = page.number(PHOTOMETRIC, WHITE_IS_ZERO)
     is_preview = bool(page.number(SUBFILE_TYPE, 0) & 1)
-    if body[8:10] == b"CR" or DNG_VERSION in page.entries or photometric in _CAMERA:
+    if body[4:12] == _CR2 or DNG_VERSION in page.entries or photometric in _CAMERA:
         raise unsupported("TIFF", "a camera's raw data")
     if is_preview and SUB_DIRECTORIES in page.entries:  # of what is in there: so Nikon and Sony have it
         raise unsupported("TIFF", "a camera's raw data")
@@ -111,6 +115,15 @@ def _check_samples(page: Page, photometric: int) -> None:
         raise unsupported("TIFF", "a sample of an unknown kind")
     if photometric == YCBCR and page.compression == RAW and page.numbers(SUBSAMPLING, 2, 2) != (1, 1):
         raise unsupported("TIFF", "subsampled colours that are not compressed")
+
+
+def _check_wide(pages: list[Page], limits: Limits) -> None:
+    """Colours of 16 bits are decoded twice, by halves, and take twice the memory."""
+    wide = [page for page in pages if page.number(PHOTOMETRIC, WHITE_IS_ZERO) == RGB and page.bits == 16]
+    pixels = sum(width * height for width, height in (page.stored_size for page in [*pages, *wide]))
+    if pixels > limits.max_pixels:
+        msg = f"{pixels} pixels, those of 16 bits a colour counted twice, more than {limits.max_pixels}"
+        raise SourceRejected(msg)
 
 
 def _keep(page: Page) -> None:
@@ -152,6 +165,9 @@ def _reduce(page: Page) -> None:
     has_extra = page.samples == 4 and photometric == RGB
     mode = "RGBA" if has_extra else _COLOURS[photometric]
     with reading("TIFF"):
+        if compression == JPEG:  # libtiff decodes these, and does not tell when they end early
+            for plane in planes(page):
+                deque(jpeg_blocks(plane), maxlen=0)
         crop = sixteen_bits(page, mode).gray_bytes if page.bits == 16 else gray(bands(page, mode)).crop
     predictor = page.number(PREDICTOR, 1) if compression in _LOSSLESS else DIFFERENCES
     _describe(page, page.bits, page.numbers(EXTRA_SAMPLES, 2)[:has_extra])
@@ -178,12 +194,20 @@ def _describe(page: Page, bits: int, extra: tuple[int, ...]) -> None:
         page.put(EXTRA_SAMPLES, *extra)
 
 
-def _reduce_old_jpeg(body: bytes, index: int, page: Page) -> None:
-    """The JPEG of TIFF 6.0, section 22, which every writer understood otherwise: only libtiff can tell."""
-    with reading("TIFF"), TiffImagePlugin.TiffImageFile(io.BytesIO(body)) as source:
-        source.seek(index)
-        source.load()
-        image: Image.Image = gray(source)
+def _old_jpegs(body: bytes, pages: list[Page]) -> Iterator[Image.Image]:
+    """The JPEG of TIFF 6.0, section 22, which every writer understood otherwise: only libtiff can tell.
+
+    Each is valid until the next one.
+    """
+    with TiffImagePlugin.TiffImageFile(io.BytesIO(body)) as source:
+        for index, page in enumerate(pages):
+            if page.compression == OLD_JPEG:
+                source.seek(index)
+                source.load()
+                yield gray(source)
+
+
+def _store_old_jpeg(page: Page, image: Image.Image) -> None:
     page.entries.pop(ORIENTATION, None)  # Pillow has turned it
     page.put(WIDTH, image.width)
     page.put(HEIGHT, image.height)

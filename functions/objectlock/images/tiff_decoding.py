@@ -8,9 +8,10 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from PIL import Image, TiffImagePlugin
-from PIL.JpegImagePlugin import JpegImageFile
 
-from objectlock.images.reading import broken
+from objectlock.images.jpeg_decoding import luma_of
+from objectlock.images.jpeg_file import parse as parse_jpeg
+from objectlock.images.reading import broken, unsupported
 from objectlock.images.sixteen import LOW_BYTES, SixteenBits
 from objectlock.images.tiff_file import (
     BITS,
@@ -35,6 +36,9 @@ from objectlock.images.tiff_file import (
     encode,
 )
 
+_MAX_SAMPLING: Final = 32  # pixels, in each direction, that a JPEG of whole units may have too many
+_MAX_SEGMENTS: Final = 100  # each costs time, in every strip or tile; ten are usual, and thirty if progressive
+_MAX_TABLES: Final = 1 << 16  # bytes, which go before every strip or tile; some hundreds are usual
 _UNASSOCIATED: Final = 2  # alpha that the colours are not multiplied with: Pillow takes such samples as they are
 
 
@@ -119,18 +123,27 @@ def _halves(image: Image.Image) -> list[Image.Image]:
 
 def jpeg_blocks(page: Page) -> Iterator[tuple[Image.Image, list[int]]]:
     """Of every strip or tile of a page in JPEG: its first band, the brightness, and the table that this came with."""
+    start, block = _jpeg_start(page), page.block
     for index, (data, size) in enumerate(zip(page.data, _block_sizes(page), strict=True)):
-        with JpegImageFile(io.BytesIO(_jpeg_start(page) + data[2:])) as image:
-            image.draft("L", None)  # luma and chroma are stored apart; this leaves the chroma alone
-            image.load()
-            if image.width < size.width or image.height < size.height:
-                raise broken("TIFF", f"strip or tile {index} is too small")
-            yield image.crop((0, 0, *size)).convert("L"), image.quantization[image.layer[0][3]]
+        file = parse_jpeg(start + data[2:])
+        if any(each.start < len(start) < each.end for each in file.segments):  # libtiff reads them apart
+            raise broken("TIFF", "JPEG tables that do not end")
+        if len(file.segments) > _MAX_SEGMENTS:
+            raise unsupported("TIFF", f"{len(file.segments)} segments in a strip or tile")
+        if not (
+            size.width <= file.width < block.width + _MAX_SAMPLING
+            and size.height <= file.height < block.height + _MAX_SAMPLING
+        ):
+            raise broken("TIFF", f"strip or tile {index} is of {file.width}x{file.height}")
+        luma = luma_of(file)
+        yield luma.pixels.crop((0, 0, *size)), luma.table
 
 
 def _jpeg_start(page: Page) -> bytes:
     """What belongs before each of them (TIFF Technical Note 2, Adobe 1995), and says what the bands are."""
     tables = page.entries[JPEG_TABLES].data if JPEG_TABLES in page.entries else b"\xff\xd8\xff\xd9"
+    if len(tables) > _MAX_TABLES:
+        raise broken("TIFF", f"JPEG tables of {len(tables)} bytes")
     is_transformed = page.number(PHOTOMETRIC, YCBCR) == YCBCR
     adobe = b"\xff\xee" + struct.pack(">H5sHHHB", 14, b"Adobe", 100, 0, 0, is_transformed)
     return tables[:2] + adobe + tables[2 : tables.rindex(b"\xff\xd9")]

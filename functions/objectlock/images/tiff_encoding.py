@@ -43,8 +43,10 @@ def store(page: Page, crop: Crop, compression: int, predictor: int) -> None:
         page: its tags already say what the pixels are.
         crop: makes the image of a part, a byte a band, the high one first; what is outside of the whole is zero.
         compression: RAW, LZW, DEFLATE or PACKBITS.
-        predictor: 2 to store differences, which compress better.
+        predictor: 2 to store differences, which compress better; means nothing with RAW and PACKBITS.
     """
+    if compression in {RAW, PACKBITS}:
+        predictor = 1
     width, height = page.size
     rows = max(1, _STRIP_BYTES // page.row_bytes(width))
     page.data = [

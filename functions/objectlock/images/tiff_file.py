@@ -37,6 +37,7 @@ _PLACES: Final = frozenset({STRIP_OFFSETS, STRIP_LENGTHS, TILE_OFFSETS, TILE_LEN
 _MUST_BE_NUMBERS: Final = (_STORED | _PLACES) - {JPEG_TABLES}
 _READ: Final = _STORED | _SHOWN | _PLACES | {SUB_DIRECTORIES, DNG_VERSION}
 _MAX_BLOCKS: Final = 1_000_000  # each costs some hundred bytes of memory, whatever it holds
+_MAX_JPEG_BLOCKS: Final = 20_000  # each costs some time too
 
 
 class Entry(NamedTuple):
@@ -75,8 +76,12 @@ class Page:
         return struct.unpack(f"{self.order}{length}{_NUMBERS[kind]}", data)
 
     def number(self, tag: int, default: int) -> int:
-        """The first of them."""
-        return self.numbers(tag, default)[0]
+        """The first of them, however many there are."""
+        if tag not in self.entries:
+            return default
+        kind, _, data = self.entries[tag]
+        value: int = struct.unpack_from(f"{self.order}{_NUMBERS[kind]}", data)[0]
+        return value
 
     def put(self, tag: int, *values: int) -> None:
         """Replace the values of a tag."""
@@ -210,7 +215,7 @@ class _Reader:
         self._body = memoryview(body)
         self._file = file
         self._entry = struct.Struct(f"{file.order}HH{file.word}{struct.calcsize(file.word)}s")
-        self._value_bytes = self._blocks = self.pixel_bytes = 0
+        self._directory_bytes = self._value_bytes = self._blocks = self._jpeg_blocks = self.pixel_bytes = 0
 
     def directory(self, at: int) -> tuple[dict[int, Entry], int]:
         """Of all its entries those that matter, and where the next directory is."""
@@ -218,23 +223,34 @@ class _Reader:
         (count,) = struct.unpack_from(f"{order}{self._file.count}", self._body, at)
         at += struct.calcsize(self._file.count)
         end = at + count * self._entry.size
+        self._directory_bytes += end - at
+        if self._directory_bytes > len(self._body):
+            raise broken("TIFF", "directories that overlap")
         for tag, kind, values, field_ in self._entry.iter_unpack(self._body[at:end]):
+            if tag not in _READ or tag in entries or not values:
+                continue
             if tag in _MUST_BE_NUMBERS and kind not in _NUMBERS:
                 raise broken("TIFF", f"tag {tag} of type {kind}")
-            if tag in _READ and tag not in entries and values:
-                entries[tag] = Entry(kind, values, self._value(_SIZES[kind] * values, field_))
+            if tag in _MUST_BE_NUMBERS and values > _MAX_BLOCKS:
+                raise broken("TIFF", f"tag {tag} of {values} values")
+            if tag in _SHOWN and not _is_plausible(tag, kind, values):
+                continue
+            data = self._value(_SIZES[kind] * values, field_)
+            if data is not None:
+                entries[tag] = Entry(kind, values, data)
+            elif tag not in _SHOWN:
+                raise broken("TIFF", "values outside of the file")
         (following,) = struct.unpack_from(f"{order}{self._file.word}", self._body, end)
-        return {
-            tag: entry for tag, entry in entries.items() if tag not in _SHOWN or _is_plausible(tag, entry)
-        }, following
+        return entries, following
 
-    def _value(self, size: int, in_place: bytes) -> bytes:
+    def _value(self, size: int, in_place: bytes) -> bytes | None:
+        """None if it is not in the file, or if with it there were more values than the file has bytes."""
         if size <= len(in_place):
             return in_place[:size]
         (at,) = struct.unpack(f"{self._file.order}{self._file.word}", in_place)
         self._value_bytes += size
         if at + size > len(self._body) or self._value_bytes > len(self._body):
-            raise broken("TIFF", "values outside of the file")
+            return None
         return bytes(self._body[at : at + size])
 
     def blocks(self, page: Page) -> list[bytes | memoryview]:
@@ -248,6 +264,9 @@ class _Reader:
         offsets = page.numbers(TILE_OFFSETS if page.is_tiled else STRIP_OFFSETS)
         if len(offsets) < count or self._blocks > _MAX_BLOCKS:
             raise broken("TIFF", f"not the {count} strips or tiles that it should have")
+        self._jpeg_blocks += count if page.compression == JPEG else 0
+        if self._jpeg_blocks > _MAX_JPEG_BLOCKS:
+            raise unsupported("TIFF", f"{self._jpeg_blocks} strips or tiles in JPEG, more than {_MAX_JPEG_BLOCKS}")
         lengths = page.numbers(TILE_LENGTHS if page.is_tiled else STRIP_LENGTHS)
         if page.compression == RAW:  # they need not be told, and sometimes are wrong
             lengths = _raw_lengths(page)
@@ -273,11 +292,11 @@ def _raw_lengths(page: Page) -> tuple[int, ...]:
     return (*lengths,) * (page.samples if page.is_planar else 1)
 
 
-def _is_plausible(tag: int, entry: Entry) -> bool:
+def _is_plausible(tag: int, kind: int, values: int) -> bool:
     """Viewers do not mind a resolution that is text, and the like."""
     if tag in {X_RESOLUTION, Y_RESOLUTION}:
-        return (entry.kind, entry.length) == (_RATIONAL, 1)
-    return entry.kind in _NUMBERS
+        return (kind, values) == (_RATIONAL, 1)
+    return kind in _NUMBERS
 
 
 def encode(file: TiffFile) -> bytes:
