@@ -681,6 +681,17 @@ def test_an_orientation_of_any_whole_type_is_kept() -> None:
     assert decoded(convert(bytes(body), LIMITS)).size == (4, 6)
 
 
+@pytest.mark.parametrize("mode", ["RGB", "L", "P", "1", "LA", "I;16"])
+@pytest.mark.parametrize("space", [b"GRAY", b"RGB "])
+def test_a_profile_for_gray_levels_is_kept_with_gray_levels(mode: str, space: bytes) -> None:
+    """It says how bright they are; one for colours has nothing to say any more."""
+    profile = bytes(16) + space + bytes(200)
+    image = Image.new("I;16", SIZE, 40_000) if mode == "I;16" else photo(mode)
+    result = decoded(convert(encoded(image, "TIFF", icc_profile=profile), LIMITS))
+    is_kept = mode not in {"RGB", "P"} and space == b"GRAY"
+    assert result.info.get("icc_profile") == (profile if is_kept else None)
+
+
 @pytest.mark.parametrize("compression", LOSSLESS)
 @pytest.mark.parametrize("mode", ["RGB", "L", "P", "1"])
 def test_a_file_that_broke_off_is_rejected(mode: str, compression: str) -> None:

@@ -12,6 +12,7 @@ from PIL import Image, TiffImagePlugin
 from objectlock.errors import SourceRejected
 from objectlock.images.limits import Limits
 from objectlock.images.pixels import gray, gray_colours
+from objectlock.images.profile import is_gray
 from objectlock.images.reading import reading, unsupported
 from objectlock.images.tiff_decoding import as_bytes, bands, decoded, jpeg_blocks, planes, sixteen_bits
 from objectlock.images.tiff_encoding import store, store_jpeg
@@ -36,6 +37,7 @@ from objectlock.images.tiff_file import (
     PHOTOMETRIC,
     PLANAR,
     PREDICTOR,
+    PROFILE,
     RAW,
     RGB,
     SAMPLE_FORMAT,
@@ -75,6 +77,8 @@ def convert(body: bytes, limits: Limits) -> bytes:
         for page in file.pages:
             _check_kind(body, page)
         _check_wide(file.pages, limits)
+    for page in file.pages:
+        _drop_colour_profile(page)
     old_jpegs = _read(_old_jpegs(body, file.pages))
     for page in file.pages:
         if page.compression == OLD_JPEG:
@@ -84,6 +88,13 @@ def convert(body: bytes, limits: Limits) -> bytes:
         else:
             _keep(page)
     return encode(file)
+
+
+def _drop_colour_profile(page: Page) -> None:
+    """One for gray levels stays with them, as it says how bright they are."""
+    has_gray_levels = page.number(PHOTOMETRIC, WHITE_IS_ZERO) in {WHITE_IS_ZERO, BLACK_IS_ZERO}
+    if PROFILE in page.entries and not (has_gray_levels and is_gray(page.entries[PROFILE].data)):
+        del page.entries[PROFILE]
 
 
 def _check_kind(body: bytes, page: Page) -> None:

@@ -1,4 +1,4 @@
-"""Pixels of TIFF pages, decoded by Pillow and libtiff: from a file of this page alone, with nothing to stumble over."""
+"""Pixels of TIFF pages, decoded by Pillow and libtiff, from a file of this page alone and of known tags."""
 
 from __future__ import annotations
 
