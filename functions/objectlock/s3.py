@@ -63,8 +63,9 @@ class S3SourceBucket:
                 return None
             raise
         with closing(found["Body"]) as body:
-            if found["ContentLength"] > self.max_bytes:
-                return OversizedObject(_tag(found), found["ContentLength"], self.max_bytes)
+            size = found.get("ContentLength", 0)  # S3 always tells; what stands between may hand on pieces without
+            if size > self.max_bytes:
+                return OversizedObject(_tag(found), size, self.max_bytes)
             return SourceObject(_tag(found), body.read())
 
 
