@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import warnings
 from typing import Final
 
 from PIL import Image, ImageChops
@@ -96,7 +97,10 @@ def _kind(image: Image.Image) -> str:
 
 def _opened(body: bytes) -> Image.Image:
     try:
-        return Image.open(io.BytesIO(body))
+        with warnings.catch_warnings():
+            # Where a TIFF's value is outside of the file, Pillow leaves out all tags after it, orientation too.
+            warnings.filterwarnings("error", "Truncated File Read")
+            return Image.open(io.BytesIO(body))
     except Exception as error:
         msg = f"{type(error).__name__}: {error}"
         raise Unreadable(msg) from error
