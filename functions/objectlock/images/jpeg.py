@@ -10,7 +10,7 @@ from PIL import Image
 from objectlock.images.jpeg_decoding import Luma, luma_of
 from objectlock.images.jpeg_file import JpegFile, parse
 from objectlock.images.limits import Limits
-from objectlock.images.orientation import UPRIGHT, exif_of, orientation_in
+from objectlock.images.orientation import only_orientation
 from objectlock.images.reading import reading
 
 
@@ -24,8 +24,7 @@ def convert(body: bytes, limits: Limits) -> bytes:
     limits.check_frames([(file.width, file.height)])
     with reading("JPEG"):
         luma = luma_of(file)
-    orientation = orientation_in(luma.info.get("exif", b""))
-    exif = b"" if orientation == UPRIGHT else exif_of(orientation)
+    exif = only_orientation(luma.info.get("exif", b""))
     return file.without_metadata(exif) if file.components == 1 else _encoded(file, luma, exif)
 
 

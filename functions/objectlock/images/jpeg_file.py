@@ -57,7 +57,7 @@ class JpegFile:
 
     def without_metadata(self, exif: bytes) -> bytes:
         """The image with the very pixels it has; of what is said about it, only how gray is meant, and this EXIF."""
-        view = memoryview(self.body)
+        view, profile = memoryview(self.body), self._gray_profile()
         jfif = next((view[each.data : each.end] for each in self.segments if each.marker == _JFIF), view[:0])
         kept: list[bytes | memoryview] = [SOI]
         if len(jfif) >= 12 and bytes(jfif[:5]) == b"JFIF\0":
@@ -67,17 +67,19 @@ class JpegFile:
         kept += [
             view[each.start : each.end]
             for each in self.segments
-            if (each.marker not in _APPLICATIONS and each.marker != _COMMENT) or self._is_gray_profile(each)
+            if (each.marker not in _APPLICATIONS and each.marker != _COMMENT) or each in profile
         ]
         return b"".join(kept)
 
-    def _is_gray_profile(self, segment: Segment) -> bool:
-        """Whether it is a part, they come in order, of a profile that says how bright gray levels are (ICC.1, B.4)."""
-        parts = [each for each in self.segments if each.marker == _PROFILE and self._is_profile(each)]
-        return segment in parts and is_gray(self.body[parts[0].data + _PROFILE_AT : parts[0].end])
-
-    def _is_profile(self, segment: Segment) -> bool:
-        return self.body.startswith(b"ICC_PROFILE\0", segment.data)
+    def _gray_profile(self) -> list[Segment]:
+        """The parts, which come in order, of a profile that says how bright gray levels are (ICC.1, B.4), if any."""
+        parts = [
+            each
+            for each in self.segments
+            if each.marker == _PROFILE and self.body.startswith(b"ICC_PROFILE\0", each.data)
+        ]
+        has_gray = bool(parts) and is_gray(self.body[parts[0].data + _PROFILE_AT : parts[0].end])
+        return parts if has_gray else []
 
 
 def parse(body: bytes) -> JpegFile:

@@ -12,6 +12,12 @@ _ORIENTATION: Final = 0x0112
 UPRIGHT: Final = 1
 
 
+def only_orientation(exif: bytes) -> bytes:
+    """EXIF that says of this nothing but which way up the image is; none at all where it is upright."""
+    orientation = orientation_in(exif)
+    return b"" if orientation == UPRIGHT else exif_of(orientation)
+
+
 def orientation_in(exif: bytes) -> int:
     """What EXIF says (EXIF 2.32, 4.6.4: 1 to 8); one that cannot be read says nothing, as in any viewer."""
     with suppress(Exception):

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import reduce
 from typing import Final
 
 from PIL import Image, ImageChops
 
 Image.MAX_IMAGE_PIXELS = None  # `Limits` speak, before anything is decoded
+
+Box = tuple[int, int, int, int]
+Crop = Callable[[Box], Image.Image]  # makes the image of a part, a byte a band; outside of the whole there are zeros
 
 GRAY_MODES: Final = frozenset({"1", "L", "LA"})
 

@@ -9,8 +9,8 @@ from isal.igzip_lib import DECOMP_ZLIB, IgzipDecompressor
 from PIL import Image, ImageChops
 
 from objectlock.images.limits import Limits
-from objectlock.images.orientation import UPRIGHT, exif_of, orientation_in
-from objectlock.images.pixels import gray, gray_colours, opaque_but
+from objectlock.images.orientation import only_orientation
+from objectlock.images.pixels import Crop, gray, gray_colours, opaque_but
 from objectlock.images.png_file import (
     GRAY,
     GRAY_ALPHA,
@@ -21,7 +21,7 @@ from objectlock.images.png_file import (
     Header,
     PngFile,
 )
-from objectlock.images.png_pixels import Crop, compressed
+from objectlock.images.png_pixels import compressed
 from objectlock.images.png_reader import parse
 from objectlock.images.png_writer import encode
 from objectlock.images.reading import broken, reading
@@ -44,8 +44,7 @@ def convert(body: bytes, limits: Limits) -> bytes:
     with reading("PNG"):
         for frame in file.frames:
             _check(file.header, frame)
-    orientation = orientation_in(file.exif)
-    file.exif = b"" if orientation == UPRIGHT else exif_of(orientation)
+    file.exif = only_orientation(file.exif)
     if file.header.colour in _MODES:
         _reduce(file)
     else:

@@ -17,8 +17,7 @@ from typing import Final, Protocol
 from isal import isal_zlib
 from PIL import Image, ImageChops
 
-Box = tuple[int, int, int, int]
-Crop = Callable[[Box], Image.Image]  # makes the image of a part, a byte a band; outside of the whole there are zeros
+from objectlock.images.pixels import Crop
 
 NONE, LEFT, UP, AVERAGE = 0, 1, 2, 3  # as PNG numbers them; the fifth, Paeth's, has no fast form
 _STRIP: Final = 1 << 18  # pixels filtered at once: they stay in the processor's cache

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
 from isal import isal_zlib
 from PIL import Image, ImageChops
 
 from objectlock.images.limits import Limits
+from objectlock.images.pixels import Crop
 from objectlock.images.tiff_file import (
     COMPRESSION,
     DEFLATE,
@@ -28,8 +29,6 @@ from objectlock.images.tiff_file import (
     Page,
     parse,
 )
-
-Crop = Callable[[tuple[int, int, int, int]], Image.Image]
 
 _TABLES, _PIXELS = 1, 2  # what to write of a JPEG, as Pillow numbers it
 _STRIP_BYTES: Final = 1 << 18

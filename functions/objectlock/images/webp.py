@@ -11,7 +11,7 @@ from PIL.WebPImagePlugin import WebPImageFile
 
 from objectlock.errors import SourceRejected
 from objectlock.images.limits import Limits
-from objectlock.images.orientation import UPRIGHT, exif_of, orientation_in
+from objectlock.images.orientation import only_orientation
 from objectlock.images.pixels import gray, gray_colours
 from objectlock.images.reading import reading, unsupported
 from objectlock.images.webp_file import LOSSY, Bitstream, Frame, WebpFile, encode, parse
@@ -45,8 +45,7 @@ def convert(body: bytes, limits: Limits) -> bytes:
         file = parse(body)
     limits.check_frames([(file.width, file.height)])
     _check([frame.picture.size for frame in file.frames], limits)
-    orientation = orientation_in(file.exif)
-    file.exif = b"" if orientation == UPRIGHT else exif_of(orientation)
+    file.exif = only_orientation(file.exif)
     if file.animation is not None:
         file.animation = _gray_background(file.animation)
     for frame in file.frames:
