@@ -11,6 +11,7 @@ BENCH := .tools/bench/.synced
 CORPUS := .tools/corpus/.synced
 NODE := node_modules/.package-lock.json
 SHARP := benchmarks/node_modules/.package-lock.json
+WEB := lockstep/web/node_modules/.package-lock.json
 BIN := .venv/bin
 # Behind a company's proxy the system knows its certificate; uv asks it only when told.
 export UV_SYSTEM_CERTS := 1
@@ -61,9 +62,9 @@ deploy: build $(VENV) ## deploy to your AWS account; asks for what it needs to k
 # --- work on it ------------------------------------------------------------------------------------------
 
 .PHONY: test
-test: check setup ## everything: static gates, unit, contract, workflow on every engine, simulation, build, end to end
+test: check setup ## everything: static gates, unit, contract, workflow on every engine, simulation, browser, build, end to end
 	$(BIN)/pytest $(SIDE_BY_SIDE) --edges-fail-under=100 --edges-report=build/workflow \
-	  tests/unit tests/contract tests/workflow tests/kit tests/deployment tests/simulation tests/fuzz
+	  tests/unit tests/contract tests/workflow tests/kit tests/deployment tests/simulation tests/fuzz tests/browser
 	$(MAKE) test-engines
 	$(MAKE) mutate-asl
 	$(MAKE) sim
@@ -72,8 +73,12 @@ test: check setup ## everything: static gates, unit, contract, workflow on every
 	$(BIN)/pytest tests/e2e
 
 .PHONY: test-fast
-test-fast: $(VENV) $(EMULATOR) ## the quick part: unit, contract, workflow, a few simulated schedules
+test-fast: $(VENV) $(EMULATOR) $(WEB) ## the quick part: unit, contract, workflow, a few simulated schedules
 	$(BIN)/pytest $(SIDE_BY_SIDE) tests/unit tests/contract tests/workflow tests/simulation/test_schedules.py
+
+.PHONY: test-browser
+test-browser: $(VENV) $(NODE) $(WEB) ## the history's page in Chromium, against a fake API; screenshots in build/screens
+	$(BIN)/pytest $(SIDE_BY_SIDE) tests/browser
 
 .PHONY: test-engines
 test-engines: $(VENV) $(EMULATOR) $(NODE) ## the state machine's cases on the other engines than moto
@@ -109,13 +114,14 @@ chaos: setup ## 300 changes while AWS fails, workers die and events come in any 
 bench: $(VENV) $(BENCH) $(SHARP) ## measure the conversion beside other libraries, and cold starts, into build/bench; ARGS=--quick, ARGS=--write
 	@.tools/bench/bin/python -m benchmarks.images $(ARGS)
 	@$(BIN)/python -m benchmarks.cold_start
+	@$(BIN)/python -m benchmarks.history
 
 .PHONY: cases
 cases: $(VENV) ## the state machine's cases in build/workflow: to read, and as a mock file for AWS Step Functions Local
 	@$(BIN)/python -m tests.workflow.write_cases
 
 .PHONY: check
-check: $(VENV) $(SAM) $(NODE) ## the static gates
+check: $(VENV) $(SAM) $(NODE) $(WEB) ## the static gates
 	$(BIN)/ruff format --check --quiet .
 	$(BIN)/ruff check --quiet .
 	$(BIN)/mypy
@@ -123,6 +129,8 @@ check: $(VENV) $(SAM) $(NODE) ## the static gates
 	$(BIN)/cfn-lint template.yaml
 	$(OFFLINE) .tools/sam/bin/sam validate --lint
 	node_modules/.bin/asl-validator --json-path statemachine/lockstep.asl.json
+	cd lockstep/web && ../../node_modules/.bin/biome ci --reporter=summary
+	node_modules/.bin/tsc --project lockstep/web
 
 .PHONY: format
 format: $(VENV) ## format the code, and fix what can be fixed
@@ -136,15 +144,16 @@ lock: $(UV) ## compile the lock files anew from pyproject.toml
 	$(UV) pip compile --quiet --universal --generate-hashes --no-header --python-version 3.13 --group functions -o functions/requirements.txt
 	npm install --package-lock-only
 	npm install --package-lock-only --prefix benchmarks
+	npm install --package-lock-only --prefix lockstep/web
 
 .PHONY: clean
 clean: ## remove everything that was built or installed here
-	rm -rf .venv .tools .aws-sam build node_modules benchmarks/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf .venv .tools .aws-sam build node_modules benchmarks/node_modules lockstep/web/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
 # --- set-up ----------------------------------------------------------------------------------------------
 
 .PHONY: setup
-setup: $(VENV) $(SAM) $(EMULATOR) ## install what is needed, into this folder only
+setup: $(VENV) $(SAM) $(EMULATOR) $(WEB) ## install what is needed, into this folder only
 
 .PHONY: python
 python:
@@ -185,14 +194,18 @@ $(CORPUS): requirements/dev.txt | $(VENV)
 	@$(BIN)/python -m tests.corpus.fetch
 	@touch $@
 
-$(NODE): package-lock.json
-	@command -v npm >/dev/null || { echo "make check needs Node 20 or newer, with npm" >&2; exit 1; }
-	@echo "installing node_modules"
-	@npm ci --silent
+define npm_ci
+	@command -v npm >/dev/null || { echo "Lockstep needs Node 20 or newer, with npm" >&2; exit 1; }
+	@echo "installing $(1)/node_modules"
+	@npm ci --silent --prefix $(1)
 	@touch $@
+endef
+
+$(NODE): package-lock.json
+	$(call npm_ci,.)
 
 $(SHARP): benchmarks/package-lock.json
-	@command -v npm >/dev/null || { echo "make bench needs Node 20 or newer, with npm" >&2; exit 1; }
-	@echo "installing benchmarks/node_modules"
-	@npm ci --silent --prefix benchmarks
-	@touch $@
+	$(call npm_ci,benchmarks)
+
+$(WEB): lockstep/web/package-lock.json
+	$(call npm_ci,lockstep/web)

@@ -15,9 +15,12 @@ from rich.text import Text
 from lockstep import paths
 from lockstep.errors import UserError
 from lockstep.executions import Execution, Follower, history
+from lockstep.history.archive import archive
 from lockstep.objects import listing, out_of_step, put, remove
 from lockstep.stack import Stack
 from lockstep.view import follow
+
+PAGE: Final = paths.RUN / "history.html"
 
 _DEADLINE_SECONDS: Final = 120
 _AWS_PREFIX: Final = "lockstep-run/"
@@ -92,7 +95,7 @@ class Demo:
         return keys
 
     def _save_histories(self) -> None:
-        """Each execution's history as Step Functions gives it, and a summary."""
+        """Each execution's history as Step Functions gives it, a summary, and a page to look at them."""
         directory = paths.RUN / "histories"
         directory.mkdir()
         for number, each in enumerate(self.executions, start=1):
@@ -100,3 +103,4 @@ class Demo:
             file.write_text(json.dumps(history(self.stack, each.arn), indent=2, default=str, ensure_ascii=False))
         summary = [each.as_json() for each in self.executions]
         (paths.RUN / "summary.json").write_text(json.dumps(summary, indent=2, ensure_ascii=False))
+        PAGE.write_text(archive(self.stack, [each.name for each in reversed(self.executions)]))

@@ -11,12 +11,14 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
 from lockstep.stack import Stack
+from objectlock.sequencer import Sequencer
 
 if TYPE_CHECKING:
-    from mypy_boto3_stepfunctions.type_defs import HistoryEventTypeDef
+    from mypy_boto3_stepfunctions.type_defs import ExecutionListItemTypeDef, HistoryEventTypeDef
 
 ENDS: Final = frozenset({"ExecutionSucceeded", "ExecutionFailed", "ExecutionTimedOut", "ExecutionAborted"})
-_PAGE: Final = 100  # what ListExecutions gives at a time
+_PAGE: Final = 100  # how many ListExecutions gives at a time, and
+_EVENTS: Final = 1000  # GetExecutionHistory: all of almost every execution
 
 
 class Outcome(Enum):
@@ -29,6 +31,7 @@ class Outcome(Enum):
     STALE = "stale"
     SUPERSEDED = "superseded"
     FOLDER = "folder"
+    SUCCEEDED = "succeeded"  # in a way that only another version of the machine knows
     REJECTED = "rejected"
     FAILED = "failed"
     TIMED_OUT = "timed out"
@@ -44,22 +47,31 @@ class Outcome(Enum):
         return self not in {Outcome.REJECTED, Outcome.FAILED, Outcome.TIMED_OUT, Outcome.ABORTED}
 
 
+_SKIPPED: Final = {each.value for each in (Outcome.STALE, Outcome.SUPERSEDED, Outcome.FOLDER)}
+
+
 @dataclass(frozen=True)
 class Execution:
     """One execution as its history tells it.
 
     Attributes:
-        key: of the object; empty where the input names none.
+        bucket: of the object; empty where the input names none.
+        key: the same.
         change: what the S3 event says happened: "created", "deleted", or the detail-type it came with.
         etag: of the object that the event is about; empty where it names none, as on most deletions.
+        sequencer: of the event, in the form that compares as a string; empty where the input names none.
+        applied_sequencer: of the newest event whose effect it brought into the output; empty if none.
         states: names of the states entered, in order.
         explanation: why it was skipped or failed, for people; empty where there is nothing to explain.
     """
 
     arn: str
+    bucket: str
     key: str
     change: str
     etag: str
+    sequencer: str
+    applied_sequencer: str
     outcome: Outcome
     states: tuple[str, ...]
     started: datetime
@@ -68,7 +80,7 @@ class Execution:
 
     @property
     def name(self) -> str:
-        return self.arn.rpartition(":")[2]
+        return name_of(self.arn)
 
     @property
     def seconds(self) -> float:
@@ -79,6 +91,7 @@ class Execution:
         """For programs."""
         return {
             "name": self.name,
+            "bucket": self.bucket,
             "key": self.key,
             "change": self.change,
             "outcome": self.outcome.value,
@@ -92,17 +105,21 @@ class Execution:
     @classmethod
     def read(cls, arn: str, history: Sequence[HistoryEventTypeDef]) -> Execution:
         """Make it from the events of its history, oldest first; there is at least one."""
-        first, last = history[0], _decisive(history)
+        first, last = history[0], decisive(history)
         states = tuple(
             each["stateEnteredEventDetails"]["name"] for each in history if "stateEnteredEventDetails" in each
         )
         event = _json(first.get("executionStartedEventDetails", {}).get("input"))
-        outcome, explanation = _outcome(states, last)
+        output = _json(last.get("executionSucceededEventDetails", {}).get("output"))
+        outcome, explanation = _outcome(states, last, output)
         return cls(
             arn,
-            key=str(_dig(event, "detail", "object", "key") or ""),
+            bucket=_text(_dig(event, "detail", "bucket", "name")),
+            key=_text(_dig(event, "detail", "object", "key")),
             change=str(event.get("detail-type", "")).removeprefix("Object ").lower(),
             etag=str(_dig(event, "detail", "object", "etag") or ""),
+            sequencer=_comparable(_dig(event, "detail", "object", "sequencer")),
+            applied_sequencer=_comparable(_dig(output, "applied", "sequencer")),
             outcome=outcome,
             states=states,
             started=first["timestamp"],
@@ -111,16 +128,39 @@ class Execution:
         )
 
 
-def _decisive(history: Sequence[HistoryEventTypeDef]) -> HistoryEventTypeDef:
+def decisive(history: Sequence[HistoryEventTypeDef]) -> HistoryEventTypeDef:
     """The event that ended the execution, or else the latest: emulators go on with a task that was under way."""
-    return next((each for each in reversed(history) if each["type"] in ENDS), history[-1])
+    for each in reversed(history):
+        if each["type"] in ENDS:
+            return each
+        if each["type"] == "ExecutionRedriven":  # what ended it before that does not count any more
+            break
+    return history[-1]
 
 
-def _outcome(states: tuple[str, ...], last: HistoryEventTypeDef) -> tuple[Outcome, str]:
+def name_of(arn: str) -> str:
+    """An execution's name; what is no ARN of one stays as it is."""
+    return arn.rpartition(":")[2] if ":execution:" in arn else arn
+
+
+def _text(found: object) -> str:
+    """Text that has UTF-8, as every key of S3 has; what somebody has typed may have none."""
+    return str(found or "").encode("utf-8", "replace").decode()
+
+
+def _comparable(sequencer: object) -> str:
+    """As objectlock.sequencer has it; what is none makes an empty string."""
+    try:
+        return Sequencer.parse("", str(sequencer)).value
+    except ValueError:
+        return ""
+
+
+def _outcome(states: tuple[str, ...], last: HistoryEventTypeDef, output: Mapping[str, Any]) -> tuple[Outcome, str]:
     """Told by one event alone: the execution's status may be ahead of its history, or behind it."""
     match last["type"]:
         case "ExecutionSucceeded":
-            return _success(_json(last.get("executionSucceededEventDetails", {}).get("output")))
+            return _success(output)
         case "ExecutionFailed":
             failure = last.get("executionFailedEventDetails", {})
             error = failure.get("error", "")
@@ -139,14 +179,17 @@ def _success(output: Mapping[str, Any]) -> tuple[Outcome, str]:
     if "released" in output:
         is_removed = _dig(output, "applied", "output_etag") is None
         return (Outcome.DELETED if is_removed else Outcome.CONVERTED), ""
-    return Outcome(str(_dig(output, "lock", "work")).lower()), str(_dig(output, "lock", "reason"))
+    work = str(_dig(output, "lock", "work")).lower()
+    if work not in _SKIPPED:
+        return Outcome.SUCCEEDED, ""
+    return Outcome(work), str(_dig(output, "lock", "reason"))
 
 
 def _json(text: str | None) -> dict[str, Any]:
     """The JSON object in `text`; an execution may be started by hand with any input."""
     try:
         found = json.loads(text or "")
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     return found if isinstance(found, dict) else {}
 
@@ -159,20 +202,24 @@ def _dig(found: object, *path: str) -> object:
 
 @dataclass
 class Follower:
-    """Follows the executions that start from now on.
+    """Follows executions, those that start from now on.
 
     Attributes:
         wants: which executions to follow; all unless told otherwise.
+        with_running: also those that run already.
         executions: by ARN, oldest first, as of the last poll.
     """
 
     stack: Stack
     wants: Callable[[Execution], bool] = lambda _: True
+    with_running: bool = False
     executions: dict[str, Execution] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self._seen = set(islice(recent(self.stack), _PAGE))
-        self._followed: list[str] = []
+        latest = list(islice(listed(self.stack), _PAGE))
+        self._seen = {each["executionArn"] for each in latest}
+        running = [each["executionArn"] for each in latest if each.get("stopDate") is None]
+        self._followed = running[::-1] if self.with_running else []
 
     @property
     def interval_seconds(self) -> float:
@@ -202,7 +249,8 @@ class Follower:
         """ARNs not seen before, newest first. A page of known ones ends the search: the list may lag a little."""
         found: list[str] = []
         known_in_a_row = 0
-        for arn in recent(self.stack):
+        for each in listed(self.stack):
+            arn = each["executionArn"]
             if arn not in self._seen:
                 found.append(arn)
                 known_in_a_row = 0
@@ -212,15 +260,18 @@ class Follower:
         return found
 
 
-def recent(stack: Stack) -> Iterator[str]:
-    """ARNs of executions, newest first; reads pages as they are asked for."""
-    pages = stack.stepfunctions.get_paginator("list_executions").paginate(stateMachineArn=stack.state_machine_arn)
-    for page in pages:
-        for each in page["executions"]:
-            yield each["executionArn"]
+def listed(stack: Stack, page: int = _PAGE) -> Iterator[ExecutionListItemTypeDef]:
+    """Executions as Step Functions lists them, newest first; reads pages as they are asked for."""
+    pages = stack.stepfunctions.get_paginator("list_executions").paginate(
+        stateMachineArn=stack.state_machine_arn, PaginationConfig={"PageSize": page}
+    )
+    for each in pages:
+        yield from each["executions"]
 
 
 def history(stack: Stack, arn: str) -> list[HistoryEventTypeDef]:
     """All events of an execution, oldest first."""
-    pages = stack.stepfunctions.get_paginator("get_execution_history").paginate(executionArn=arn)
+    pages = stack.stepfunctions.get_paginator("get_execution_history").paginate(
+        executionArn=arn, PaginationConfig={"PageSize": _EVENTS}
+    )
     return [event for page in pages for event in page["events"]]

@@ -16,6 +16,7 @@ import boto3
 from botocore.exceptions import BotoCoreError
 
 from lockstep import emulator, paths
+from lockstep.again import start_again
 from lockstep.deployment import STACK_NAME, Say, deploy
 from lockstep.emulator import Emulator
 from lockstep.errors import UserError
@@ -121,14 +122,13 @@ def _interrupt(stack: Stack) -> None:
 
 
 def _start_interrupted_again(stack: Stack) -> None:
-    """So that no event is lost. The name tells where it comes from, and that it has been done."""
+    """So that no event is lost."""
     client = stack.stepfunctions
     for arn in _executions(stack, "ABORTED"):
         found = client.describe_execution(executionArn=arn)
         if found.get("cause") == _INTERRUPTED:
             with suppress(client.exceptions.ExecutionAlreadyExists):
-                again = f"{found['name']}-again"
-                client.start_execution(stateMachineArn=stack.state_machine_arn, name=again, input=found["input"])
+                start_again(stack, arn)
 
 
 def _executions(stack: Stack, status: ExecutionStatusType) -> list[str]:

@@ -81,6 +81,10 @@ class Stack:
             "state_machine": self.state_machine_arn,
         }
 
+    def execution_arn(self, name: str) -> str:
+        """The ARN of an execution of the state machine."""
+        return f"{self.state_machine_arn.replace(':stateMachine:', ':execution:')}:{name}"
+
     @property
     def is_local(self) -> bool:
         """Whether it runs on an emulator."""

@@ -10,7 +10,7 @@ from typing import Any, Final
 from rich.console import Console
 
 from lockstep import view
-from lockstep.executions import Execution, history, recent
+from lockstep.executions import Execution, history, listed
 from lockstep.stack import Stack
 
 _LATEST: Final = 10
@@ -44,7 +44,7 @@ class Status:
     @classmethod
     def read(cls, stack: Stack) -> Status:
         """Reads the whole lock table, so mind its size."""
-        latest = islice(recent(stack), _LATEST)
+        latest = [each["executionArn"] for each in islice(listed(stack), _LATEST)]
         return cls(
             stack,
             held=tuple(_held_locks(stack)),

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
@@ -28,6 +29,7 @@ STYLES: Final = {
     Outcome.STALE: "dim",
     Outcome.SUPERSEDED: "dim",
     Outcome.FOLDER: "dim",
+    Outcome.SUCCEEDED: "green",
     Outcome.REJECTED: "magenta",
     Outcome.FAILED: "bold red",
     Outcome.TIMED_OUT: "bold red",
@@ -42,6 +44,12 @@ def console(*, for_programs: bool = False) -> Console:
     """The terminal; standard error where standard output is for a program. A file or a pipe gets long lines."""
     out = sys.stderr if for_programs else sys.stdout
     return Console(file=out, highlight=False, width=None if out.isatty() else _PIPE_WIDTH)
+
+
+def print_json(found: Any) -> None:  # noqa: ANN401  # whatever json takes
+    """One line of JSON on standard output."""
+    sys.stdout.write(json.dumps(found, ensure_ascii=False) + "\n")
+    sys.stdout.flush()
 
 
 def table(executions: Sequence[Execution]) -> RenderableType:
@@ -116,21 +124,26 @@ def follow(follower: Follower, console: Console, *, at_least: int, seconds: floa
             time.sleep(follower.interval_seconds)
 
 
-def stream(follower: Follower, console: Console, on_end: Callable[[Execution], None]) -> None:
+def stream(follower: Follower, console: Console, *, as_json: bool) -> None:
     """Show executions as they happen until interrupted: those that end as lines, those at work below them."""
     with Live(console=console, transient=True, refresh_per_second=10) as live:
         while True:
             for each in follower.poll():
-                if each.outcome.is_final:
-                    on_end(each)
+                if not each.outcome.is_final:
+                    continue
+                if as_json:
+                    print_json(each.as_json())
+                else:
+                    console.print(line(each))
             at_work = [each for each in follower.executions.values() if not each.outcome.is_final]
             live.update(table(at_work) if at_work else waiting_for("events (Ctrl-C ends)"))
             time.sleep(follower.interval_seconds)
 
 
-def welcome(stack: Stack, console: Console) -> None:
-    """Where the stack is, and what to try."""
+def welcome(stack: Stack, history: str, console: Console) -> None:
+    """Where the stack and its history are, and what to try."""
     console.print(Text.assemble(("up: ", "bold green"), f"stack {stack.name} on {stack.where}"))
+    console.print(Text.assemble(("history: ", "bold green"), history), soft_wrap=True)
     names(stack, console)
     if not stack.is_local:
         return

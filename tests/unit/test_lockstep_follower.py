@@ -34,10 +34,10 @@ class Account:
         event = {"type": kind, "timestamp": datetime(2026, 1, 1, tzinfo=UTC), **details}
         self.histories.setdefault(arn, []).append(event)
 
-    def recent(self, _stack: Stack) -> Iterator[str]:
+    def list_executions(self, _stack: Stack) -> Iterator[dict[str, Any]]:
         for arn in list(self.listed):
             self.reads["list"] += 1
-            yield arn
+            yield {"executionArn": arn}
 
     def history(self, _stack: Stack, arn: str) -> list[dict[str, Any]]:
         self.reads[arn] += 1
@@ -47,7 +47,7 @@ class Account:
 @pytest.fixture
 def account(monkeypatch: pytest.MonkeyPatch) -> Account:
     account = Account()
-    monkeypatch.setattr(executions, "recent", account.recent)
+    monkeypatch.setattr(executions, "listed", account.list_executions)
     monkeypatch.setattr(executions, "history", account.history)
     return account
 

@@ -1,0 +1,106 @@
+"""What every command of `lockstep` shares: options, exit codes, and how a mistake is told."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from functools import wraps
+from typing import Annotated, Final, NoReturn, ParamSpec
+
+import typer
+from botocore.exceptions import BotoCoreError, ClientError, EndpointConnectionError
+from rich.console import Console
+
+from lockstep import local
+from lockstep.deployment import Say
+from lockstep.errors import UserError
+from lockstep.history.problems import ProblemError
+from lockstep.stack import Stack
+
+EXIT_FAILED: Final = 1  # an execution ended badly
+EXIT_USER_ERROR: Final = 2
+EXIT_INTERRUPTED: Final = 130
+
+P = ParamSpec("P")
+
+app = typer.Typer(
+    help="Keep an output bucket in step with an input bucket. The commands work on the local stack; with "
+    "--stack-name, on one that is deployed to AWS.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+StackName = Annotated[
+    str | None,
+    typer.Option(envvar="LOCKSTEP_STACK_NAME", help="A stack deployed to AWS; without it, the local one."),
+]
+Profile = Annotated[str | None, typer.Option(help="AWS profile, if not from the environment.")]
+Region = Annotated[str | None, typer.Option(help="AWS region, if not from the environment.")]
+AsJson = Annotated[bool, typer.Option("--json", help="JSON on standard output, for programs; the rest goes to stderr.")]
+
+
+def command(function: Callable[P, None]) -> Callable[P, None]:
+    """Register a command whose mistakes end as one message, and whose interruption as exit code 130."""
+
+    @wraps(function)
+    def guarded(*args: P.args, **kwargs: P.kwargs) -> None:
+        for each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):  # all the same: what was started has to end
+            signal.signal(each, _interrupt)
+        try:
+            function(*args, **kwargs)
+        except UserError as error:
+            _fail(str(error))
+        except ProblemError as error:
+            _fail(str(error))
+        except EndpointConnectionError as error:
+            _fail(f"{error.kwargs['endpoint_url']} does not answer")
+        except (ClientError, BotoCoreError) as error:
+            _fail(f"AWS: {error}")
+        except KeyboardInterrupt:
+            raise typer.Exit(EXIT_INTERRUPTED) from None
+
+    app.command(function.__name__.rstrip("_"))(guarded)
+    return guarded
+
+
+def _interrupt(*_: object) -> NoReturn:
+    raise KeyboardInterrupt
+
+
+def _fail(message: str) -> NoReturn:
+    Console(stderr=True, highlight=False).print("error:", message, style="red", markup=False, soft_wrap=True)
+    raise typer.Exit(EXIT_USER_ERROR)
+
+
+@contextmanager
+def named_or(
+    start: Callable[[Say], AbstractContextManager[Stack]],
+    screen: Console,
+    stack_name: str | None,
+    profile: str | None,
+    region: str | None,
+) -> Iterator[Stack]:
+    """The stack named, or one started for as long as the block lasts."""
+    if stack_name is not None:
+        yield Stack.on_aws(stack_name, profile, region)
+        return
+    _refuse_aws_options(profile, region)
+    with ExitStack() as exits:
+        with screen.status("") as progress:
+            stack = exits.enter_context(start(progress.update))
+        yield stack
+
+
+def stack_of(stack_name: str | None, profile: str | None, region: str | None) -> Stack:
+    """The stack named, or the local one; never a guess, so that nobody deletes on AWS what was meant to be local."""
+    if stack_name is not None:
+        return Stack.on_aws(stack_name, profile, region)
+    _refuse_aws_options(profile, region)
+    return local.running_stack()
+
+
+def _refuse_aws_options(profile: str | None, region: str | None) -> None:
+    if profile is not None or region is not None:
+        raise UserError("--profile and --region go with --stack-name; without it, this is about the local stack")

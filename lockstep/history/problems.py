@@ -1,0 +1,105 @@
+"""What went wrong between us and AWS, for people: what it is, and what to do."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    ConnectionError,  # noqa: A004  # its own
+    CredentialRetrievalError,
+    HTTPClientError,
+    LoginError,
+    NoAuthTokenError,
+    NoCredentialsError,
+    PartialCredentialsError,
+    SSOError,
+    TokenRetrievalError,
+)
+
+from lockstep.stack import Stack
+
+_EXPIRED: Final = frozenset(
+    {"ExpiredToken", "ExpiredTokenException", "InvalidClientTokenId", "UnrecognizedClientException", "RequestExpired"}
+)
+_SIGNED_OUT: Final = (
+    *(CredentialRetrievalError, LoginError, NoAuthTokenError, NoCredentialsError, PartialCredentialsError),
+    *(SSOError, TokenRetrievalError),
+)
+_GONE: Final = frozenset({"StateMachineDoesNotExist", "ResourceNotFoundException", "NoSuchBucket"})
+_NO_OBJECT: Final = frozenset({"404", "NoSuchKey"})
+_BUSY: Final = frozenset({"ThrottlingException", "Throttling", "TooManyRequestsException", "SlowDown"})
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Something that keeps us from reading or doing what was asked.
+
+    Attributes:
+        advice: what to do; one or two sentences.
+    """
+
+    title: str
+    advice: str
+
+    def __str__(self) -> str:
+        return f"{self.title}. {self.advice}"
+
+
+class ProblemError(Exception):
+    """Carries a problem to whoever shows it.
+
+    Attributes:
+        status: the HTTP status that says the same.
+    """
+
+    def __init__(self, problem: Problem, status: int) -> None:
+        super().__init__(str(problem))
+        self.problem = problem
+        self.status = status
+
+
+def status_of(error: ClientError | BotoCoreError) -> int:
+    """The HTTP status that says the same to the page."""
+    return 404 if isinstance(error, ClientError) and error.response["Error"].get("Code") in _NO_OBJECT else 502
+
+
+def problem_of(error: ClientError | BotoCoreError, stack: Stack) -> Problem:
+    """What an error of boto3 means."""
+    if isinstance(error, ClientError):
+        return _of_answer(error, stack)
+    if isinstance(error, _SIGNED_OUT):
+        return _signed_out(str(error))
+    if isinstance(error, ConnectionError | HTTPClientError):
+        if stack.is_local:
+            return Problem("The local stack does not answer", "It has ended. Start it again with `make up`.")
+        return Problem("AWS does not answer", f"Look at your network and your proxy. {error}")
+    return Problem("Reading from AWS failed", str(error))
+
+
+def _of_answer(error: ClientError, stack: Stack) -> Problem:
+    code = error.response["Error"].get("Code", "")
+    message = error.response["Error"].get("Message", "")
+    if "AccessDenied" in code or code in {"403", "Forbidden", "UnauthorizedOperation"}:
+        return Problem(
+            f"You may not call {error.operation_name}",
+            f"Ask whoever runs your AWS account for a role that may, on the stack {stack.name}. {message}".strip(),
+        )
+    if code in _EXPIRED:
+        return _signed_out(message)
+    if code in _GONE:
+        return Problem(
+            f"The stack {stack.name} is not what it was",
+            f"It was deleted, or deployed anew under other names. Start again with the stack's name. {message}".strip(),
+        )
+    if code in _NO_OBJECT:
+        return Problem("There is no such object", "It is not there, or not any more.")
+    if code in _BUSY:
+        return Problem("AWS allows no more reads just now", "Nothing to do: it goes on by itself.")
+    return Problem(f"{error.operation_name} failed", f"AWS says: {code}: {message}")
+
+
+def _signed_out(message: str) -> Problem:
+    return Problem("Your AWS session has ended", f"Sign in again, for example with `aws sso login`. {message}".strip())

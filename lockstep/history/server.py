@@ -1,0 +1,233 @@
+"""The page's web server: on loopback only, for this machine's browsers only."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import secrets
+import socket
+import threading
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, Final
+
+import uvicorn
+from botocore.exceptions import BotoCoreError, ClientError
+from sse_starlette import EventSourceResponse, ServerSentEvent
+from starlette.applications import Starlette
+from starlette.convertors import Convertor, register_url_convertor
+from starlette.datastructures import MutableHeaders
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.middleware.trustedhost import TrustedHostMiddleware
+from starlette.requests import Request
+from starlette.responses import FileResponse, HTMLResponse, JSONResponse, Response
+from starlette.routing import Route
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from lockstep import paths
+from lockstep.history import page
+from lockstep.history.cache import Cache
+from lockstep.history.graph import Graph
+from lockstep.history.index import Index, Reader
+from lockstep.history.pictures import Side, fetch
+from lockstep.history.problems import Problem, ProblemError, problem_of, status_of
+from lockstep.history.service import History
+from lockstep.stack import Stack
+
+HOST: Final = "127.0.0.1"
+PORT: Final = 8484
+_ROWS: Final = 1000  # in one message
+_LOOK_SECONDS: Final = 0.1
+# A page of another site can send requests to us, but not with this header: browsers ask us first, and we do not answer.
+_HEADER: Final = "x-lockstep"
+# A picture is somebody's upload: whatever it is, it cannot act on this page.
+_ANSWERED: Final = (ProblemError, ClientError, BotoCoreError, HTTPException, KeyError, ValueError, Exception)
+_SANDBOX: Final = "default-src 'none'; sandbox"
+
+
+def app(history: History) -> ASGIApp:
+    """The page and what it asks for. Raises: UserError when the page's libraries are not installed."""
+    answers = _Answers(history)
+    starlette = Starlette(
+        routes=[
+            *(Route(path, answers.page) for path in ("/", "/execution/{name}", "/object/{bucket}/{key:key}")),
+            Route("/api/stack", answers.about),
+            Route("/api/changes", answers.changes),
+            Route("/api/executions/{name}", answers.execution),
+            Route("/api/executions/{name}/again", answers.again, methods=["POST"]),
+            Route("/api/object", answers.object),
+            Route("/api/picture", answers.picture),
+            Route("/static/{path:path}", answers.file),
+        ],
+        middleware=[Middleware(TrustedHostMiddleware, allowed_hosts=[HOST, "localhost"])],
+        exception_handlers=dict.fromkeys(_ANSWERED, answers.problem),
+    )
+    return _Headers(starlette)
+
+
+class _Answers:
+    """An answer a kind of request; those that read from AWS run in a thread each."""
+
+    def __init__(self, history: History) -> None:
+        self._history = history
+        self._shell, self._policy = page.shell()
+        self._server = secrets.token_hex(4)  # a page may outlive us, and meet the next one at the same address
+
+    def page(self, _: Request) -> Response:
+        return HTMLResponse(self._shell, headers={"Content-Security-Policy": self._policy})
+
+    def file(self, request: Request) -> Response:
+        found = page.file(request.path_params["path"])
+        if found is None:
+            raise HTTPException(404)
+        return FileResponse(found, media_type="text/css" if found.suffix == ".css" else "text/javascript")
+
+    def about(self, _: Request) -> Response:
+        return _Json(self._history.about())
+
+    def execution(self, request: Request) -> Response:
+        return _Json(self._history.execution(request.path_params["name"]))
+
+    def object(self, request: Request) -> Response:
+        return _Json(self._history.object(request.query_params["bucket"], request.query_params["key"]))
+
+    def picture(self, request: Request) -> Response:
+        body, type_ = fetch(self._history.stack, Side(request.query_params["side"]), request.query_params["key"])
+        return Response(body, media_type=type_, headers={"Content-Security-Policy": _SANDBOX})
+
+    def again(self, request: Request) -> Response:
+        if _HEADER not in request.headers:
+            raise ProblemError(Problem("This is for the page itself", f"Send the header {_HEADER}."), 403)
+        return _Json({"name": self._history.start_again(request.path_params["name"])}, 201)
+
+    def changes(self, request: Request) -> Response:
+        last = request.headers.get("last-event-id") or request.query_params.get("after", "")
+        server, _, revision = last.partition(".")
+        known = int(revision) if server == self._server and revision.isdecimal() else 0
+        return EventSourceResponse(_changes(self._history, self._server, known), ping=15)
+
+    def problem(self, _: Request, error: Exception) -> Response:
+        match error:
+            case ProblemError():
+                return _Json(asdict(error.problem), error.status)
+            case ClientError() | BotoCoreError():
+                return _Json(asdict(problem_of(error, self._history.stack)), status_of(error))
+            case HTTPException():
+                return _Json(asdict(Problem("There is nothing at this address", error.detail)), error.status_code)
+            case KeyError() | ValueError():
+                return _Json(asdict(Problem("This cannot be answered", f"{type(error).__name__}: {error}")), 400)
+            case _:
+                return _Json(asdict(Problem("Lockstep itself has a fault", f"{type(error).__name__}: {error}")), 500)
+
+
+class _Key(Convertor[str]):
+    """An object's key: any text, also with line breaks in it."""
+
+    regex = r"[\s\S]*"
+
+    def convert(self, value: str) -> str:
+        return value
+
+    def to_string(self, value: str) -> str:
+        return value
+
+
+register_url_convertor("key", _Key())
+
+
+class _Json(JSONResponse):
+    """Whatever was in an input: also halves of letters that UTF-8 does not have."""
+
+    def render(self, content: Any) -> bytes:  # noqa: ANN401  # whatever json takes
+        return json.dumps(content, separators=(",", ":")).encode()
+
+
+class _Headers:
+    """What every answer says."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def send_with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                headers["X-Content-Type-Options"] = "nosniff"
+                headers["Referrer-Policy"] = "no-referrer"
+                headers.setdefault("Cache-Control", "no-cache")
+                headers.setdefault("Content-Security-Policy", "default-src 'none'")
+            await send(message)
+
+        await self._app(scope, receive, send_with_headers)
+
+
+async def _changes(history: History, server: str, revision: int) -> AsyncIterator[ServerSentEvent]:
+    """All rows, then those that change, each message with the revision up to which it tells all."""
+    told = None
+    while True:
+        now = history.index.revision
+        rows = history.index.since(revision) if now != revision else []
+        revision = now
+        for start in range(0, len(rows), _ROWS):
+            is_last = start + _ROWS >= len(rows)
+            chunk = {"rows": [each.as_json() for each in rows[start : start + _ROWS]]}
+            yield _event("executions", chunk, f"{server}.{revision}" if is_last else None)
+        if (progress := history.index.progress) != told:
+            told = progress
+            yield _event("reading", {**asdict(progress), "server": server})
+        await asyncio.sleep(_LOOK_SECONDS)
+
+
+def _event(name: str, data: dict[str, Any], id_: str | None = None) -> ServerSentEvent:
+    return ServerSentEvent(json.dumps(data, separators=(",", ":")), event=name, id=id_)
+
+
+def serving_stack(stack: Stack, port: int | None = None) -> AbstractContextManager[str]:
+    """As `serving`, from what there is to read. Raises: as that; UserError, ClientError, BotoCoreError."""
+    index = Index(stack, reads=50) if stack.is_local else Index(stack, cache=Cache(_cache_file(stack)))
+    return serving(History(stack, Graph.deployed(stack), index, is_live=True), port)
+
+
+def _cache_file(stack: Stack) -> Path:
+    machine = stack.state_machine_arn.replace(":", "-")
+    return paths.BUILD / "history" / f"{machine}.sqlite"
+
+
+@contextmanager
+def serving(history: History, port: int | None = None) -> Iterator[str]:
+    """Serve the page, and keep its index up to date, as long as the block lasts. Gives the address.
+
+    Args:
+        history: what is served.
+        port: None for the usual one, or any other when that is taken.
+
+    Raises: OSError when `port` is taken.
+    """
+    reader = Reader(history.index, 0.3 if history.stack.is_local else 1.0)
+    with _listen(port) as listener:
+        server = uvicorn.Server(
+            uvicorn.Config(
+                app(history), log_level="error", timeout_graceful_shutdown=1, lifespan="off", server_header=False
+            )
+        )
+        thread = threading.Thread(target=server.run, args=([listener],), name="lockstep-server", daemon=True)
+        reader.start()
+        thread.start()
+        try:
+            yield f"http://{HOST}:{listener.getsockname()[1]}"
+        finally:
+            reader.stop()
+            server.should_exit = True
+            thread.join(timeout=3)
+
+
+def _listen(port: int | None) -> socket.socket:
+    try:
+        return socket.create_server((HOST, PORT if port is None else port))
+    except OSError:
+        if port is not None:
+            raise
+        return socket.create_server((HOST, 0))
