@@ -62,8 +62,8 @@ def table(executions: Sequence[Execution]) -> RenderableType:
     found.add_column("time", justify="right", no_wrap=True)
     for each in executions:
         found.add_row(
-            Text(each.key or each.name),
-            Text(each.change),
+            Text(visible(each.key or each.name)),
+            Text(visible(each.change)),
             Text(each.outcome.value, STYLES[each.outcome]),
             trail(each),
             f"{each.seconds:.1f} s",
@@ -73,7 +73,12 @@ def table(executions: Sequence[Execution]) -> RenderableType:
 
 def _explanation(execution: Execution) -> Text:
     name = execution.key or execution.name
-    return Text(f"{name} {execution.outcome.value}: {execution.explanation}", STYLES[execution.outcome])
+    return Text(visible(f"{name} {execution.outcome.value}: {execution.explanation}"), STYLES[execution.outcome])
+
+
+def visible(text: str) -> str:
+    """What somebody else wrote: it cannot move the cursor, start a new line or turn letters round."""
+    return "".join(each if each.isprintable() else each.encode("unicode_escape").decode() for each in text)
 
 
 def trail(execution: Execution) -> Text:
@@ -83,7 +88,7 @@ def trail(execution: Execution) -> Text:
         if trail:
             trail.append(" › ", "dim")
         is_current = not execution.outcome.is_final and state == execution.states[-1]
-        trail.append(state, "bold cyan" if is_current else "")
+        trail.append(visible(state), "bold cyan" if is_current else "")
         if times > 1:
             trail.append(f" ×{times}", "yellow")
     return trail
@@ -97,11 +102,11 @@ def line(execution: Execution) -> Text:
     text = Text.assemble(
         (f"{(execution.stopped or execution.started).astimezone():%H:%M:%S}  ", "dim"),
         (f"{execution.outcome.value:<10}  ", style),
-        f"{execution.key or execution.name}  ",
+        f"{visible(execution.key or execution.name)}  ",
         (", ".join(filter(None, details)), "dim"),
     )
     if execution.explanation:
-        text.append(f"\n          {execution.explanation}", "dim")
+        text.append(f"\n          {visible(execution.explanation)}", "dim")
     return text
 
 

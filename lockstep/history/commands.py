@@ -21,9 +21,11 @@ from lockstep.command import EXIT_FAILED, AsJson, Profile, Region, StackName, st
 from lockstep.errors import UserError
 from lockstep.executions import Execution, Follower, Outcome, listed, name_of
 from lockstep.executions import history as events_of
-from lockstep.history import archive, text
+from lockstep.history import archive
 from lockstep.history.run import Run
 from lockstep.history.server import PORT, serving_stack
+from lockstep.history.terminal.table import table
+from lockstep.history.terminal.way import way
 from lockstep.stack import Stack
 
 _NEWEST: Final = 50
@@ -68,7 +70,7 @@ def history(
     elif as_json:
         view.print_json([each.as_json() for each in found])
     else:
-        screen.print(text.table(found))
+        screen.print(table(found))
         if not as_text:
             Console(stderr=True).print(
                 "no screen here, so this is text; --port serves the page all the same", style="dim"
@@ -92,7 +94,7 @@ def show(
     if as_json:
         view.print_json(run.as_json())
     else:
-        view.console().print(text.way(run))
+        view.console().print(way(run))
     if not run.execution.outcome.is_good:
         raise typer.Exit(EXIT_FAILED)
 

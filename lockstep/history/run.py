@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from lockstep.executions import Execution, Outcome, name_of
 from lockstep.history.plain import Plain, plain
-from lockstep.history.visits import Failure, Visit, Way, details, parsed
+from lockstep.history.visits import Failure, Visit, details, parsed
+from lockstep.history.way import Way
 
 if TYPE_CHECKING:
     from mypy_boto3_stepfunctions.type_defs import HistoryEventTypeDef

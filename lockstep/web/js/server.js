@@ -37,12 +37,16 @@ function follow(listener) {
   let stream = null;
   let timer = 0;
   let server = "";
+  let heard = ""; // the last event's id: a new EventSource does not know it
 
   const open = () => {
     if (stream || document.hidden) return;
-    stream = new EventSource("/api/changes");
+    stream = new EventSource(heard ? `/api/changes?after=${heard}` : "/api/changes");
     stream.addEventListener("open", () => listener.isConnected(true));
-    stream.addEventListener("executions", (event) => listener.rows(JSON.parse(event.data).rows));
+    stream.addEventListener("executions", (event) => {
+      heard = event.lastEventId;
+      listener.rows(JSON.parse(event.data).rows);
+    });
     stream.addEventListener("reading", (event) => {
       const reading = JSON.parse(event.data);
       if (server && server !== reading.server) location.reload(); // started anew: other executions perhaps, or another page
