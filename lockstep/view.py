@@ -48,7 +48,8 @@ def console(*, for_programs: bool = False) -> Console:
 
 def print_json(found: Any) -> None:  # noqa: ANN401  # whatever json takes
     """One line of JSON on standard output."""
-    sys.stdout.write(json.dumps(found, ensure_ascii=False) + "\n")
+    text = json.dumps(found, ensure_ascii=False)
+    sys.stdout.write(text.encode("utf-8", "backslashreplace").decode() + "\n")  # half a letter stays as it was escaped
     sys.stdout.flush()
 
 

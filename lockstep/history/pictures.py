@@ -91,6 +91,7 @@ def fetch(stack: Stack, side: Side, key: str) -> tuple[bytes, str]:
     """
     found = stack.s3.get_object(Bucket=side.bucket(stack), Key=key)
     if found["ContentLength"] > _MAX_BYTES:
+        found["Body"].close()
         raise ProblemError(Problem("The picture is too large to be shown here", "Download it from its bucket."), 413)
     body = found["Body"].read()
     for start, type_ in _SHOWN.items():

@@ -41,10 +41,10 @@ HOST: Final = "127.0.0.1"
 PORT: Final = 8484
 _ROWS: Final = 1000  # in one message
 _LOOK_SECONDS: Final = 0.1
+_ANSWERED: Final = (ProblemError, ClientError, BotoCoreError, HTTPException, KeyError, ValueError, Exception)
 # A page of another site can send requests to us, but not with this header: browsers ask us first, and we do not answer.
 _HEADER: Final = "x-lockstep"
 # A picture is somebody's upload: whatever it is, it cannot act on this page.
-_ANSWERED: Final = (ProblemError, ClientError, BotoCoreError, HTTPException, KeyError, ValueError, Exception)
 _SANDBOX: Final = "default-src 'none'; sandbox"
 
 
@@ -157,6 +157,7 @@ class _Headers:
                 headers = MutableHeaders(scope=message)
                 headers["X-Content-Type-Options"] = "nosniff"
                 headers["Referrer-Policy"] = "no-referrer"
+                headers["Cross-Origin-Resource-Policy"] = "same-origin"
                 headers.setdefault("Cache-Control", "no-cache")
                 headers.setdefault("Content-Security-Policy", "default-src 'none'")
             await send(message)
