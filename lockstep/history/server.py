@@ -48,9 +48,12 @@ _HEADER: Final = "x-lockstep"
 _SANDBOX: Final = "default-src 'none'; sandbox"
 
 
-def app(history: History) -> ASGIApp:
-    """The page and what it asks for. Raises: UserError when the page's libraries are not installed."""
-    answers = _Answers(history)
+def app(history: History, ending: threading.Event) -> ASGIApp:
+    """The page and what it asks for; streams end when `ending` is set.
+
+    Raises: UserError when the page's libraries are not installed.
+    """
+    answers = _Answers(history, ending)
     starlette = Starlette(
         routes=[
             *(Route(path, answers.page) for path in ("/", "/execution/{name}", "/object/{bucket}/{key:key}")),
@@ -71,8 +74,9 @@ def app(history: History) -> ASGIApp:
 class _Answers:
     """An answer a kind of request; those that read from AWS run in a thread each."""
 
-    def __init__(self, history: History) -> None:
+    def __init__(self, history: History, ending: threading.Event) -> None:
         self._history = history
+        self._ending = ending
         self._shell, self._policy = page.shell()
         self._server = secrets.token_hex(4)  # a page may outlive us, and meet the next one at the same address
 
@@ -107,7 +111,23 @@ class _Answers:
         last = request.headers.get("last-event-id") or request.query_params.get("after", "")
         server, _, revision = last.partition(".")
         known = int(revision) if server == self._server and revision.isdecimal() else 0
-        return EventSourceResponse(_changes(self._history, self._server, known), ping=15)
+        return EventSourceResponse(self._changes(known), ping=15)
+
+    async def _changes(self, revision: int) -> AsyncIterator[ServerSentEvent]:
+        """All rows, then those that change, each message with the revision up to which it tells all."""
+        index, told = self._history.index, None
+        while not self._ending.is_set():
+            now = index.revision
+            rows = index.since(revision) if now != revision else []
+            revision = now
+            for start in range(0, len(rows), _ROWS):
+                is_last = start + _ROWS >= len(rows)
+                chunk = {"rows": [each.as_json() for each in rows[start : start + _ROWS]]}
+                yield _event("executions", chunk, f"{self._server}.{revision}" if is_last else None)
+            if (progress := index.progress) != told:
+                told = progress
+                yield _event("reading", {**asdict(progress), "server": self._server})
+            await asyncio.sleep(_LOOK_SECONDS)
 
     def problem(self, _: Request, error: Exception) -> Response:
         match error:
@@ -165,23 +185,6 @@ class _Headers:
         await self._app(scope, receive, send_with_headers)
 
 
-async def _changes(history: History, server: str, revision: int) -> AsyncIterator[ServerSentEvent]:
-    """All rows, then those that change, each message with the revision up to which it tells all."""
-    told = None
-    while True:
-        now = history.index.revision
-        rows = history.index.since(revision) if now != revision else []
-        revision = now
-        for start in range(0, len(rows), _ROWS):
-            is_last = start + _ROWS >= len(rows)
-            chunk = {"rows": [each.as_json() for each in rows[start : start + _ROWS]]}
-            yield _event("executions", chunk, f"{server}.{revision}" if is_last else None)
-        if (progress := history.index.progress) != told:
-            told = progress
-            yield _event("reading", {**asdict(progress), "server": server})
-        await asyncio.sleep(_LOOK_SECONDS)
-
-
 def _event(name: str, data: dict[str, Any], id_: str | None = None) -> ServerSentEvent:
     return ServerSentEvent(json.dumps(data, separators=(",", ":")), event=name, id=id_)
 
@@ -207,11 +210,16 @@ def serving(history: History, port: int | None = None) -> Iterator[str]:
 
     Raises: OSError when `port` is taken.
     """
+    ending = threading.Event()
     reader = Reader(history.index, 0.3 if history.stack.is_local else 1.0)
     with _listen(port) as listener:
         server = uvicorn.Server(
             uvicorn.Config(
-                app(history), log_level="error", timeout_graceful_shutdown=1, lifespan="off", server_header=False
+                app(history, ending),
+                log_level="error",
+                timeout_graceful_shutdown=1,
+                lifespan="off",
+                server_header=False,
             )
         )
         thread = threading.Thread(target=server.run, args=([listener],), name="lockstep-server", daemon=True)
@@ -221,6 +229,7 @@ def serving(history: History, port: int | None = None) -> Iterator[str]:
             yield f"http://{HOST}:{listener.getsockname()[1]}"
         finally:
             reader.stop()
+            ending.set()
             server.should_exit = True
             thread.join(timeout=3)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final, cast
@@ -81,7 +82,7 @@ def history(account: Account) -> History:
 
 @pytest.fixture
 def app(history: History) -> ASGIApp:
-    return server.app(history)
+    return server.app(history, threading.Event())
 
 
 class Client:
@@ -546,6 +547,14 @@ def _look_often(monkeypatch: pytest.MonkeyPatch) -> None:
 pytestmark = pytest.mark.usefixtures("_look_often")
 
 
+def test_a_stream_ends_with_its_server(history: History) -> None:
+    """Or it would be cut off, with a stack trace in the terminal."""
+    ending = threading.Event()
+    ending.set()
+
+    assert asyncio.run(asyncio.wait_for(_raw(server.app(history, ending), "/api/changes"), 5))[0] == 200
+
+
 def test_all_rows_come_first_and_then_how_far_reading_is(app: ASGIApp) -> None:
     rows, reading = _Listening(app).until(2)
 
@@ -637,7 +646,7 @@ def test_who_comes_back_to_a_server_that_was_started_anew_is_told_everything(app
     """Its revisions are others."""
     (rows, _) = _Listening(app).until(2)
 
-    (rows, _) = _Listening(server.app(history), last=rows.id).until(2)
+    (rows, _) = _Listening(server.app(history, threading.Event()), last=rows.id).until(2)
 
     assert len(rows.data["rows"]) == 3
 
@@ -648,7 +657,7 @@ def test_a_row_is_told_whatever_its_key_looks_like(account: Account, history: Hi
     text = json.dumps({"detail": {"object": {"key": key}}}).replace("\\\\u", "\\u")
     account.start("odd", text=text)
     history.index.poll()
-    (rows, _) = _Listening(server.app(history)).until(2)
+    (rows, _) = _Listening(server.app(history, threading.Event())).until(2)
 
     assert [each["name"] for each in rows.data["rows"]] == ["odd", "runs", "good", "failed"]
     if "ud800" not in key:
