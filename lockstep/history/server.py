@@ -23,7 +23,7 @@ from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.requests import Request
-from starlette.responses import FileResponse, HTMLResponse, JSONResponse, Response
+from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -78,16 +78,17 @@ class _Answers:
         self._history = history
         self._ending = ending
         self._shell, self._policy = page.shell()
+        self._files = page.files()
         self._server = secrets.token_hex(4)  # a page may outlive us, and meet the next one at the same address
 
-    def page(self, _: Request) -> Response:
+    async def page(self, _: Request) -> Response:
         return HTMLResponse(self._shell, headers={"Content-Security-Policy": self._policy})
 
-    def file(self, request: Request) -> Response:
-        found = page.file(request.path_params["path"])
-        if found is None:
+    async def file(self, request: Request) -> Response:
+        path = request.url.path
+        if path not in self._files:
             raise HTTPException(404)
-        return FileResponse(found, media_type="text/css" if found.suffix == ".css" else "text/javascript")
+        return Response(self._files[path], media_type="text/css" if path.endswith(".css") else "text/javascript")
 
     def about(self, _: Request) -> Response:
         return _Json(self._history.about())

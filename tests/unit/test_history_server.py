@@ -17,12 +17,12 @@ from botocore.exceptions import EndpointConnectionError, NoCredentialsError
 from hypothesis import HealthCheck, given, settings, strategies
 from starlette.types import ASGIApp, Message, Receive
 
-from lockstep.history import server
+from lockstep.history import page, server
 from lockstep.history.graph import Graph
 from lockstep.history.index import Index
 from lockstep.history.service import History
 from tests.unit.account import INPUT, JPEG, KEY, OUTPUT, Account, Refused, new_account, stack
-from tests.unit.web import INDEX, use_small_page
+from tests.unit.web import use_small_page
 
 HERE: Final = "http://127.0.0.1:8484"
 AGAIN: Final = {"X-Lockstep": "again"}
@@ -183,7 +183,7 @@ def test_a_refusal_says_what_it_may_do(client: Client) -> None:
 def test_the_page_is_at_every_address_that_it_shows(client: Client, path: str) -> None:
     answer = client.get(path)
 
-    assert (answer.status_code, answer.text) == (200, INDEX)
+    assert (answer.status_code, answer.text) == (200, page.shell()[0])
     assert answer.headers["Content-Type"] == "text/html; charset=utf-8"
     assert "script-src 'self' 'sha256-" in answer.headers["Content-Security-Policy"]
 
@@ -192,7 +192,7 @@ def test_the_page_is_at_every_address_that_it_shows(client: Client, path: str) -
 def test_the_page_is_at_the_address_of_any_key(client: Client, key: str) -> None:
     answer = client.get(f"/object/{INPUT}/{quote(key, safe='')}")
 
-    assert (answer.status_code, answer.text) == (200, INDEX)
+    assert (answer.status_code, answer.text) == (200, page.shell()[0])
 
 
 @given(key=strategies.text(min_size=1, max_size=20))
