@@ -44,7 +44,12 @@ class Outcome(Enum):
     @property
     def is_good(self) -> bool:
         """Whether nobody has to look at it."""
-        return self not in {Outcome.REJECTED, Outcome.FAILED, Outcome.TIMED_OUT, Outcome.ABORTED}
+        return self is not Outcome.REJECTED and not self.may_be_started_again
+
+    @property
+    def may_be_started_again(self) -> bool:
+        """Whether the same event may have another end. What was rejected is done: its record says so."""
+        return self in {Outcome.FAILED, Outcome.TIMED_OUT, Outcome.ABORTED}
 
 
 _SKIPPED: Final = {each.value for each in (Outcome.STALE, Outcome.SUPERSEDED, Outcome.FOLDER)}

@@ -26,6 +26,7 @@ class Stack:
 
     Attributes:
         endpoint_url: None on AWS.
+        config: how patient its clients are.
     """
 
     name: str
@@ -35,6 +36,7 @@ class Stack:
     output_bucket: str
     lock_table: str
     state_machine_arn: str
+    config: Config = _CLIENT
 
     @classmethod
     def open(cls, name: str, session: boto3.Session, endpoint_url: str | None = None) -> Stack:
@@ -97,12 +99,12 @@ class Stack:
 
     @cached_property
     def s3(self) -> S3Client:
-        return self.session.client("s3", endpoint_url=self.endpoint_url, config=_CLIENT)
+        return self.session.client("s3", endpoint_url=self.endpoint_url, config=self.config)
 
     @cached_property
     def stepfunctions(self) -> SFNClient:
-        return self.session.client("stepfunctions", endpoint_url=self.endpoint_url, config=_CLIENT)
+        return self.session.client("stepfunctions", endpoint_url=self.endpoint_url, config=self.config)
 
     @cached_property
     def dynamodb(self) -> DynamoDBClient:
-        return self.session.client("dynamodb", endpoint_url=self.endpoint_url, config=_CLIENT)
+        return self.session.client("dynamodb", endpoint_url=self.endpoint_url, config=self.config)

@@ -44,7 +44,7 @@ _ERRORS: Final = {
     "SourceRejected": Plain(
         "The input cannot be converted",
         "There is no output for it, and its lock is free.",
-        "Upload an image in its place. Starting it again helps only if a setting such as MaxImageMegabytes was raised.",
+        "Upload an image in its place. When a setting such as MaxImageMegabytes was raised, upload the same one again.",
     ),
     "LockWaitTimeout": Plain(
         "Another execution held the lock for too long",

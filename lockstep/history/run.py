@@ -62,7 +62,7 @@ class Run:
         return {
             "execution": row(self.execution),
             "error": failure.error if failure else "",
-            "cause": failure.cause if failure else "",
+            "cause": _by_name(failure.cause) if failure else "",
             "plain": asdict(self.plain) if self.plain else None,
             "path": [
                 {"from": source, "to": target, "kind": kind, "count": count}
@@ -132,7 +132,7 @@ def _by_name(text: str) -> str:
 
 
 def _visit(visit: Visit) -> dict[str, Any]:
-    failure: Failure | None = visit.failures[-1] if visit.failures else None
+    failure = visit.failures[-1] if visit.has_failed else None
     return {
         "entered": milliseconds(visit.entered),
         "exited": None if visit.exited is None else milliseconds(visit.exited),
@@ -145,11 +145,15 @@ def _visit(visit: Visit) -> dict[str, Any]:
             for each in visit.spans
         ],
         "attempts": visit.attempts,
-        "reason": reason(visit),
+        "reason": reason(visit) or _retried(visit),
         "input": visit.input,
         "output": visit.output,
         "error": None if failure is None else asdict(failure),
     }
+
+
+def _retried(visit: Visit) -> str:
+    return f"tried again after {visit.failures[-1]}" if visit.failures else ""
 
 
 def _detail(event: HistoryEventTypeDef) -> str:

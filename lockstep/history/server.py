@@ -9,11 +9,12 @@ import socket
 import threading
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, Final
 
 import uvicorn
+from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 from sse_starlette import EventSourceResponse, ServerSentEvent
 from starlette.applications import Starlette
@@ -41,6 +42,11 @@ HOST: Final = "127.0.0.1"
 PORT: Final = 8484
 _ROWS: Final = 1000  # in one message
 _LOOK_SECONDS: Final = 0.1
+# Somebody looks: rather a message soon than an answer late. By whether the stack is local.
+_PATIENCE: Final = {
+    False: Config(retries={"mode": "standard", "max_attempts": 3}, connect_timeout=3, read_timeout=10),
+    True: Config(retries={"total_max_attempts": 1}, connect_timeout=3, read_timeout=10),
+}
 _ANSWERED: Final = (ProblemError, ClientError, BotoCoreError, HTTPException, KeyError, ValueError, Exception)
 # A page of another site can send requests to us, but not with this header: browsers ask us first, and we do not answer.
 _HEADER: Final = "x-lockstep"
@@ -192,7 +198,8 @@ def _event(name: str, data: dict[str, Any], id_: str | None = None) -> ServerSen
 
 def serving_stack(stack: Stack, port: int | None = None) -> AbstractContextManager[str]:
     """As `serving`, from what there is to read. Raises: as that; UserError, ClientError, BotoCoreError."""
-    index = Index(stack, reads=50) if stack.is_local else Index(stack, cache=Cache(_cache_file(stack)))
+    stack = replace(stack, config=_PATIENCE[stack.is_local])
+    index = Index(stack, reads=200) if stack.is_local else Index(stack, cache=Cache(_cache_file(stack)))
     return serving(History(stack, Graph.deployed(stack), index, is_live=True), port)
 
 
@@ -237,8 +244,11 @@ def serving(history: History, port: int | None = None) -> Iterator[str]:
 
 def _listen(port: int | None) -> socket.socket:
     try:
-        return socket.create_server((HOST, PORT if port is None else port))
+        listener = socket.create_server((HOST, PORT if port is None else port))
     except OSError:
         if port is not None:
             raise
-        return socket.create_server((HOST, 0))
+        listener = socket.create_server((HOST, 0))
+    # Or an answer's end waits for its beginning to be acknowledged. asyncio does it for sockets of its own.
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return listener

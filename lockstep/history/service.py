@@ -76,7 +76,7 @@ class History:
         run = self.run(name)
         again = next_name(name)
         has_been = self.index.has(self.stack.execution_arn(again))
-        can_be = self.is_live and run.execution.outcome.is_final and not run.execution.outcome.is_good
+        can_be = self.is_live and run.execution.outcome.may_be_started_again
         return {
             **run.as_json(),
             "again": {"name": again} if can_be and not has_been else None,
@@ -103,7 +103,7 @@ class History:
         Raises: ProblemError when it has not failed, or that has been done; ClientError, BotoCoreError.
         """
         outcome = self.run(name).execution.outcome
-        if not outcome.is_final or outcome.is_good:
+        if not outcome.may_be_started_again:
             raise ProblemError(Problem("Only what failed is started again", f"This execution is {outcome.value}."), 409)
         try:
             return start_again(self.stack, self.stack.execution_arn(name))

@@ -36,7 +36,18 @@ def made(number: int, key: str, act: Act, leaves: int | None) -> Made:
 def run(number: int, key: str, outcome: Outcome, explanation: str = "") -> Run:
     """The execution of the event of a change; it runs for half a second after it."""
     execution = Execution(
-        f"arn:run-{number}", key, "created", "", outcome, (), at(number), at(number + 0.5), explanation
+        f"arn:execution:run-{number}",
+        "",
+        key,
+        "created",
+        "",
+        "",
+        "",
+        outcome,
+        (),
+        at(number),
+        at(number + 0.5),
+        explanation,
     )
     return Run(f"event-{number}", execution)
 

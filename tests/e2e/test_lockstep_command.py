@@ -4,41 +4,80 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
+from urllib.request import urlopen
 
 import boto3
 import psutil
 import pytest
+from playwright.sync_api import Browser, expect
 
 from lockstep import emulator, paths
+from lockstep.demo import PAGE
 from lockstep.deployment import STACK_NAME
 from lockstep.stack import Stack
+from tests.browser.conftest import browser
+from tests.browser.looking import row, rows, shot, title
 from tests.e2e.conftest import World, sample, wait_until
 from tests.e2e.test_lock_held_by_hand import hold
+
+__all__ = ["browser"]
 
 LOCKSTEP = str(Path(sys.executable).parent / "lockstep")
 DEADLINE_SECONDS = 90
 
 
-def test_run_shows_photos_turning_gray_and_leaves_photos_and_histories() -> None:
-    """Whatever AWS profile or proxy the user has: none of it is for the local stack."""
+@pytest.fixture(scope="module")
+def run_executions() -> list[dict[str, Any]]:
+    """What `lockstep run` tells, whatever AWS profile or proxy the user has: none of it is for the local stack."""
     users = {"AWS_PROFILE": "no-such-profile", "HTTP_PROXY": "http://127.0.0.1:9", "http_proxy": "http://127.0.0.1:9"}
     done = subprocess.run(
         [LOCKSTEP, "run", "--json"], env=os.environ | users, capture_output=True, text=True, check=False
     )
-
     assert done.returncode == 0, done.stderr
-    executions = json.loads(done.stdout)
+    found: list[dict[str, Any]] = json.loads(done.stdout)
+    return found
+
+
+def test_run_shows_photos_turning_gray_and_leaves_photos_and_histories(run_executions: list[dict[str, Any]]) -> None:
+    executions = run_executions
     assert [each["outcome"] for each in executions] == ["converted"] * 4 + ["deleted"]
     left = {str(each.relative_to(paths.RUN)) for each in paths.RUN.rglob("*") if each.is_file()}
-    assert {"1-uploaded/astronaut.png", "2-overwritten/rocket.jpg", "3-deleted/rocket.jpg", "summary.json"} <= left
+    assert {
+        "1-uploaded/astronaut.png",
+        "2-overwritten/rocket.jpg",
+        "3-deleted/rocket.jpg",
+        "summary.json",
+        "history.html",
+    } <= left
     assert "3-deleted/astronaut.png" not in left
     assert len([each for each in left if each.startswith("histories/")]) == len(executions)
+
+
+@pytest.mark.usefixtures("run_executions")
+def test_the_page_that_run_leaves_shows_it_all_without_a_server(browser: Browser) -> None:
+    page = browser.new_context(offline=True).new_page()
+
+    page.goto(PAGE.as_uri())
+
+    expect(rows(page)).to_have_count(5)
+    row(page, "deleted").click()
+    expect(title(page)).to_contain_text("astronaut.png")
+    page.get_by_role("main").get_by_role("link", name="astronaut.png").click()
+    expect(page.get_by_text("There is no input, and no output.")).to_be_visible()
+    page.goto(f"{PAGE.as_uri()}#/")
+    row(page, "hubble").click()
+    page.get_by_role("main").get_by_role("link", name="hubble_deep_field.jpg").click()
+    for picture in page.get_by_role("main").get_by_role("img").all():
+        page.wait_for_function("(it) => it.complete && it.naturalWidth > 0", arg=picture.element_handle())
+    shot(page, "run")
 
 
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
@@ -114,16 +153,40 @@ def connected(build: Path) -> World:
     return World(Stack.open(STACK_NAME, boto3.Session(), running["endpoint_url"]))
 
 
-def test_a_rejected_file_shows_in_the_exit_code(tmp_path: Path) -> None:
+def test_a_rejected_file_shows_in_the_exit_code_and_in_the_history(tmp_path: Path) -> None:
     no_image = tmp_path / "notes.txt"
     no_image.write_text("no image")
 
     with started("up", build=tmp_path):
         wait_until(is_up(tmp_path), "the local stack is up")
         put = lockstep("put", str(no_image), build=tmp_path)
+        history = lockstep("history", build=tmp_path)
+        (execution,) = json.loads(history.stdout)
+        show = lockstep("show", execution["name"][:12], build=tmp_path)
+        address = re.search(r"history: (http://127\.0\.0\.1:\d+)", (tmp_path / "output").read_text())
+        assert address
+        with urlopen(f"{address[1]}/execution/{execution['name']}") as page:  # noqa: S310  # on loopback
+            assert b"lockstep/main.js" in page.read()
 
-    assert put.returncode == 1
+    assert (put.returncode, history.returncode, show.returncode) == (1, 0, 1)
     assert [each["outcome"] for each in json.loads(put.stdout)] == ["rejected"]
+    assert (execution["key"], execution["outcome"]) == ("notes.txt", "rejected")
+    assert json.loads(show.stdout)["error"] == "SourceRejected"
+
+
+def test_watch_tells_what_runs_and_what_starts_until_it_is_interrupted(tmp_path: Path) -> None:
+    with started("up", build=tmp_path) as up:
+        wait_until(is_up(tmp_path), "the local stack is up")
+        lines = tmp_path / "watched"
+        with started("watch", "--json", build=tmp_path, output=lines) as watch:
+            hold(connected(tmp_path), "held.jpg", lease_seconds=4)
+            lockstep("put", str(paths.SAMPLES / "rocket.jpg"), "--key", "held.jpg", build=tmp_path)
+            wait_until(lambda: '"converted"' in lines.read_text(), "its end is told")
+            watch.send_signal(signal.SIGINT)
+            assert watch.wait(DEADLINE_SECONDS) == 0
+        up.send_signal(signal.SIGINT)
+        assert up.wait(DEADLINE_SECONDS) == 0
+    assert "Traceback" not in (tmp_path / "output").read_text()
 
 
 def lockstep(*arguments: str, build: Path) -> subprocess.CompletedProcess[str]:
@@ -138,11 +201,11 @@ def lockstep(*arguments: str, build: Path) -> subprocess.CompletedProcess[str]:
 
 
 @contextmanager
-def started(command: str, *, build: Path) -> Iterator[subprocess.Popen[bytes]]:
+def started(*command: str, build: Path, output: Path | None = None) -> Iterator[subprocess.Popen[bytes]]:
     """Start a command that goes on; interrupted at the end of the block, if it is still there."""
-    with (build / "output").open("wb") as output:
+    with (output or build / "output").open("wb") as out:
         process = subprocess.Popen(
-            [LOCKSTEP, command], env=os.environ | {"LOCKSTEP_BUILD": str(build)}, stdout=output, stderr=output
+            [LOCKSTEP, *command], env=os.environ | {"LOCKSTEP_BUILD": str(build)}, stdout=out, stderr=out
         )
         try:
             yield process

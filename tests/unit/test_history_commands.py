@@ -9,6 +9,7 @@ import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, NoReturn
 
 import pytest
@@ -212,12 +213,12 @@ def test_when_the_usual_port_is_taken_another_is_served_but_never_instead_of_the
         tried.append(address)
         if address[1] != 0:
             raise OSError(errno.EADDRINUSE, "taken")
-        return "a socket"
+        return SimpleNamespace(setsockopt=lambda *_: None, address=address)
 
     monkeypatch.setattr("lockstep.history.server.socket.create_server", create)
 
     found: Any = server_module._listen(None)
-    assert found == "a socket"
+    assert found.address == ("127.0.0.1", 0)
     with pytest.raises(OSError, match="taken"):
         server_module._listen(9000)
     assert tried == [("127.0.0.1", 8484), ("127.0.0.1", 0), ("127.0.0.1", 9000)]

@@ -472,6 +472,12 @@ def test_what_failed_is_explained_with_what_to_do_about_it() -> None:
 
     assert "\n\nThe input cannot be converted\nThere is no output for it, and its lock is free.\nUpload" in shown
     assert "\n\nerror  SourceRejected\ncause  no image" in shown
+    assert "start it again" not in shown  # it would find that nothing is left to do
+
+
+def test_what_may_be_started_again_says_how() -> None:
+    shown = way(failed_in_conversion(Story(), "ServiceUnavailable", "busy"))
+
     assert "`lockstep history`" in shown.splitlines()[-1]
 
 

@@ -195,5 +195,5 @@ def _words(run: Run) -> Iterator[RenderableType]:
         found.add_row(Text("error", "dim"), Text(visible(failure.error)))
         found.add_row(Text("cause", "dim"), Text("\n".join(visible(each) for each in failure.cause.splitlines())))
         yield from (Text(), found)
-    if not outcome.is_good:
+    if outcome.may_be_started_again:
         yield Text(f"\n{_AGAIN}")

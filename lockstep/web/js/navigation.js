@@ -4,7 +4,7 @@
 import { html } from "lockstep/html.js";
 import { noFilter, read, write } from "lockstep/location.js";
 import { createContext } from "preact";
-import { useContext, useEffect, useMemo, useRef, useState } from "preact/hooks";
+import { useContext, useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
 
 /** The page's address: paths on the server; what follows "#" in the one-file page, which has no server to ask for paths. */
 
@@ -36,8 +36,9 @@ export function NavigationProvider({ inHash, children }) {
   const [location, setLocation] = useState(here);
   const settling = useRef(0);
 
-  useEffect(() => {
+  useLayoutEffect(() => {
     const onMove = () => setLocation(here());
+    onMove(); // the address may have changed since the first render
     addEventListener("popstate", onMove);
     return () => removeEventListener("popstate", onMove);
   }, []);

@@ -11,8 +11,9 @@ export const edgeId = ({ from, to, kind }) => `${from}>${to}>${kind}`;
 /** @param {VisitedState} state */
 const lastVisit = (state) => state.visits[state.visits.length - 1];
 
-/** The state whose error the run ended with, if it has failed. @param {Run} run @returns {VisitedState | null} */
+/** The state whose error the run ended with, or which it was stopped in. @param {Run} run @returns {VisitedState | null} */
 function fatal(run) {
+  if (run.execution.outcome === "aborted" || run.execution.outcome === "timed out") return latest(run);
   if (!run.error) return null;
   const failing = run.states
     .filter((state) => state.type !== "Fail" && lastVisit(state)?.error)
@@ -23,6 +24,9 @@ function fatal(run) {
 /** @param {VisitedState} state */
 const enteredLast = (state) => lastVisit(state)?.entered ?? 0;
 
+/** @param {Run} run */
+const latest = (run) => [...run.states].sort((a, b) => enteredLast(a) - enteredLast(b)).at(-1) ?? null;
+
 /** @param {Run} run @returns {Map<string, Mark>} of each state that was entered */
 export function stateMarks(run) {
   const failed = fatal(run);
@@ -32,8 +36,7 @@ export function stateMarks(run) {
 /** @param {VisitedState} state @param {Run} run @param {VisitedState | null} failed @returns {Mark} */
 function mark(state, run, failed) {
   if (state.name === run.current) return state.type === "Wait" ? "waiting" : "current";
-  const isCutOff = run.execution.stopped !== null && lastVisit(state)?.exited === null;
-  if (state === failed || state.type === "Fail" || isCutOff) return "failed";
+  if (state === failed || state.type === "Fail") return "failed";
   return state.visits.some((visit) => visit.error) ? "recovered" : "passed";
 }
 
@@ -56,8 +59,7 @@ export function edgeMarks(run) {
 
 /** The state to look at first: the one that failed, else the current, else the last. @param {Run} run */
 export function telling(run) {
-  const latest = [...run.states].sort((a, b) => enteredLast(a) - enteredLast(b)).at(-1);
-  return fatal(run)?.name ?? run.current ?? latest?.name ?? null;
+  return fatal(run)?.name ?? run.current ?? latest(run)?.name ?? null;
 }
 
 /** Names of states in the history that the machine, as it is deployed now, does not have. @param {Run} run @param {Set<string>} known */

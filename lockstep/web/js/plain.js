@@ -10,7 +10,7 @@ import { useOutcome } from "lockstep/outcome.js";
 export function Plain({ run }) {
   const { tone } = useOutcome(run.execution.outcome);
   const { plain, error, cause, holder } = run;
-  if (!plain && !error && !holder) return null;
+  if (!plain && !error && !cause && !holder) return null;
   return html`
     <section class="plain tone-${tone}" aria-label="In plain words">
       ${
@@ -20,7 +20,10 @@ export function Plain({ run }) {
           ${plain.advice && html`<p><strong>What to do:</strong> <${Code} text=${plain.advice} /></p>`}`
       }
       ${holder && html`<${HolderLine} holder=${holder} />`}
-      ${error && html`<p class="error-line"><code class="error-name">${error}</code><span class="error-cause">${cause}</span></p>`}
+      ${
+        (error || cause) &&
+        html`<p class="error-line">${error && html`<code class="error-name">${error}</code>`}<span class="error-cause">${cause}</span></p>`
+      }
     </section>
   `;
 }

@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
-from lockstep.executions import ENDS, Execution, history, recent
+from lockstep.executions import ENDS, Execution, history, listed
 from lockstep.stack import Stack
 from tests.e2e.chaos.checks import Found, Lock, Made, Run, Stored, Write
 
@@ -45,7 +45,7 @@ class Observer:
 
     def told(self) -> list[Told]:
         """What the histories of all executions tell, oldest first."""
-        arns = list(recent(self.stack))
+        arns = [each["executionArn"] for each in listed(self.stack)]
         unread = [each for each in arns if each not in self._told]
         with ThreadPoolExecutor(_READERS) as readers:
             for arn, events in zip(unread, readers.map(lambda arn: history(self.stack, arn), unread), strict=True):
@@ -55,7 +55,7 @@ class Observer:
 
     def has_read_all(self) -> bool:
         """Whether every execution has a history with an end."""
-        return len(self.told()) == sum(1 for _ in recent(self.stack))
+        return len(self.told()) == sum(1 for _ in listed(self.stack))
 
     def found(self, made: Sequence[Made], delivered: Mapping[str, int], writes: Sequence[Write]) -> Found:
         return Found(

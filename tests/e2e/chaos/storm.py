@@ -14,7 +14,7 @@ from uuid import uuid4
 
 import pytest
 
-from lockstep.executions import recent
+from lockstep.executions import listed
 from tests.e2e.chaos.checks import Found, Made, early_problems, is_to_be_started_again, wrong_outputs
 from tests.e2e.chaos.events import Courier, courier
 from tests.e2e.chaos.faults import FAULTS, TOO_LONG_SECONDS, Microburst, rules
@@ -167,7 +167,7 @@ class Storm:
 
     def _started(self) -> int:
         """How many executions there are."""
-        return sum(1 for _ in recent(self.world.stack))
+        return sum(1 for _ in listed(self.world.stack))
 
     def _running(self) -> list[str]:
         """ARNs of the executions that run."""
