@@ -148,7 +148,7 @@ def _visit(visit: Visit) -> dict[str, Any]:
         "reason": reason(visit) or _retried(visit),
         "input": visit.input,
         "output": visit.output,
-        "error": None if failure is None else asdict(failure),
+        "error": None if failure is None else {"error": failure.error, "cause": _by_name(failure.cause)},
     }
 
 
