@@ -64,7 +64,7 @@ deploy: build $(VENV) ## deploy to your AWS account; asks for what it needs to k
 .PHONY: test
 test: check setup ## everything: static gates, unit, contract, workflow on every engine, simulation, browser, build, end to end
 	$(BIN)/pytest $(SIDE_BY_SIDE) --edges-fail-under=100 --edges-report=build/workflow \
-	  tests/unit tests/contract tests/workflow tests/kit tests/deployment tests/simulation tests/fuzz tests/browser
+	  tests/browser tests/unit tests/contract tests/workflow tests/kit tests/deployment tests/simulation tests/fuzz
 	$(MAKE) test-engines
 	$(MAKE) mutate-asl
 	$(MAKE) sim

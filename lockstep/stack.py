@@ -49,6 +49,9 @@ class Stack:
             found = cloudformation.describe_stacks(StackName=name)["Stacks"][0].get("Outputs", [])
         except (ClientError, BotoCoreError) as error:
             msg = f"stack {name!r}: {error}"
+            if "does not exist" in msg:
+                where = session.region_name
+                msg = f"there is no stack {name!r} in {where}: `aws cloudformation list-stacks` shows which there are"
             raise UserError(msg) from error
         outputs = {each["OutputKey"]: each["OutputValue"] for each in found}
         try:

@@ -89,3 +89,17 @@ def test_an_order_kills_one_caller_at_that_moment(method: str, moment: Moment, s
         wait_until(lambda: has_effect(method, s3), "it takes effect all the same")
     assert call(method, killer) == 0
     assert killer.call_off() == 1, "nobody has made the other call"
+
+
+def test_a_body_that_comes_with_its_announcement_is_on_its_way(s3: S3Client, killer: Killer) -> None:
+    """As from a client on a busy machine, which has waited for a second to be told to go on."""
+    killer.order(Kill("PUT", Moment.ON_ITS_WAY))
+    request = "PUT /bucket/photo HTTP/1.1\\r\\nHost: a\\r\\nContent-Length: 3\\r\\nExpect: 100-continue\\r\\n\\r\\nnew"
+    program = f"""import socket
+caller = socket.create_connection(("127.0.0.1", {urlsplit(killer.url).port}))
+caller.sendall(b"{request}")
+caller.recv(1)"""
+
+    assert subprocess.run([sys.executable, "-c", program], check=False).returncode == KILLED
+
+    wait_until(lambda: has_effect("PUT", s3), "it takes effect all the same")

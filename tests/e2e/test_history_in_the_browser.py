@@ -10,13 +10,10 @@ import pytest
 from playwright.sync_api import Browser, expect
 
 from lockstep.history.server import serving_stack
-from tests.browser.conftest import browser
 from tests.browser.looking import marks, part, row, rows, shot, state, title
 from tests.browser.opening import Opener
 from tests.e2e.conftest import World, sample
 from tests.e2e.test_lock_held_by_hand import hold, let_go
-
-__all__ = ["browser"]
 
 SECONDS = 30_000  # ms, for what the emulator has to do first
 

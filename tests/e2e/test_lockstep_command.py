@@ -23,12 +23,9 @@ from lockstep import emulator, paths
 from lockstep.demo import PAGE
 from lockstep.deployment import STACK_NAME
 from lockstep.stack import Stack
-from tests.browser.conftest import browser
 from tests.browser.looking import row, rows, shot, title
 from tests.e2e.conftest import World, sample, wait_until
 from tests.e2e.test_lock_held_by_hand import hold
-
-__all__ = ["browser"]
 
 LOCKSTEP = str(Path(sys.executable).parent / "lockstep")
 DEADLINE_SECONDS = 90

@@ -24,7 +24,9 @@ def no_local_stack(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_CONFIG_FILE", "/dev/null")
 
 
-@pytest.mark.parametrize("command", [["status"], ["rm", "key"], ["put", __file__]])
+@pytest.mark.parametrize(
+    "command", [["status"], ["history"], ["show", "x"], ["watch"], ["rm", "key"], ["put", __file__]]
+)
 def test_without_a_local_stack_commands_say_how_to_start_one(command: list[str]) -> None:
     result = lockstep(*command)
 
@@ -40,14 +42,17 @@ def test_without_a_local_stack_a_profile_alone_does_not_reach_aws(monkeypatch: p
 
 
 def test_a_stack_that_does_not_exist_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    answer: Any = {"Error": {"Code": "ValidationError", "Message": "Stack does not exist"}}
+    answer: Any = {"Error": {"Code": "ValidationError", "Message": "Stack with id no-such-stack does not exist"}}
 
     def refuse(*_: object) -> NoReturn:
         raise ClientError(answer, "DescribeStacks")
 
     monkeypatch.setattr(BaseClient, "_make_api_call", refuse)
 
-    assert "no-such-stack" in lockstep("status", "--stack-name", "no-such-stack", "--region", "eu-west-1").output
+    told = lockstep("history", "--stack-name", "no-such-stack", "--region", "eu-west-1").output
+
+    assert "no stack 'no-such-stack' in eu-west-1" in told
+    assert "list-stacks" in told
 
 
 def test_a_missing_region_is_named() -> None:
