@@ -28,7 +28,7 @@ def next_name(name: str) -> str:
 def start_again(stack: Stack, arn: str) -> str:
     """Start an execution with the input of another one, and return its name.
 
-    Raises: ExecutionAlreadyExists when that has been done.
+    Raises: ExecutionAlreadyExists when that has been done. While the first one runs, it is that one's name again.
     """
     client = stack.stepfunctions
     found = client.describe_execution(executionArn=arn)

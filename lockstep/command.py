@@ -15,7 +15,7 @@ from rich.console import Console
 from lockstep import local
 from lockstep.deployment import Say
 from lockstep.errors import UserError
-from lockstep.history.problems import ProblemError
+from lockstep.problems import ProblemError, problem_of
 from lockstep.stack import Stack
 
 EXIT_FAILED: Final = 1  # an execution ended badly
@@ -50,14 +50,12 @@ def command(function: Callable[P, None]) -> Callable[P, None]:
             signal.signal(each, _interrupt)
         try:
             function(*args, **kwargs)
-        except UserError as error:
-            _fail(str(error))
-        except ProblemError as error:
+        except (ProblemError, UserError) as error:
             _fail(str(error))
         except EndpointConnectionError as error:
             _fail(f"{error.kwargs['endpoint_url']} does not answer")
         except (ClientError, BotoCoreError) as error:
-            _fail(f"AWS: {error}")
+            _fail(str(problem_of(error)))
         except KeyboardInterrupt:
             raise typer.Exit(EXIT_INTERRUPTED) from None
 

@@ -11,6 +11,7 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from lockstep.errors import UserError
+from lockstep.problems import problem_of
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -48,8 +49,8 @@ class Stack:
             cloudformation = session.client("cloudformation", endpoint_url=endpoint_url, config=_CLIENT)
             found = cloudformation.describe_stacks(StackName=name)["Stacks"][0].get("Outputs", [])
         except (ClientError, BotoCoreError) as error:
-            msg = f"stack {name!r}: {error}"
-            if "does not exist" in msg:
+            msg = f"stack {name!r}: {problem_of(error)}"
+            if "does not exist" in str(error):
                 where = session.region_name
                 msg = f"there is no stack {name!r} in {where}: `aws cloudformation list-stacks` shows which there are"
             raise UserError(msg) from error

@@ -1,11 +1,10 @@
-"""The history as one HTML file, to be kept or sent: of one execution, or of the newest."""
+"""The history as one HTML file, to be kept or sent: of one execution, or of several."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any, Final
 
-from lockstep.executions import listed
 from lockstep.history import page
 from lockstep.history.graph import Graph
 from lockstep.history.index import Index
@@ -14,7 +13,6 @@ from lockstep.history.pictures import described, embedded
 from lockstep.history.service import History
 from lockstep.stack import Stack
 
-NEWEST: Final = 200
 _PICTURED: Final = 12
 
 
@@ -50,13 +48,3 @@ def _objects(history: History) -> dict[str, Any]:
         ).as_json()
         for number, (bucket, key) in enumerate(about)
     }
-
-
-def newest(stack: Stack, limit: int = NEWEST) -> list[str]:
-    """Names of executions, newest first."""
-    names: list[str] = []
-    for each in listed(stack):
-        if len(names) == limit:
-            break
-        names.append(each["name"])
-    return names

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+import threading
 from contextlib import suppress
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
@@ -18,19 +19,26 @@ _KEPT: Final = timedelta(days=90)  # as long as Step Functions does, after an ex
 
 
 class Cache:
-    """One file; a new one where there is none, or a broken one. Not for several threads at once."""
+    """One file; a new one where there is none, or a broken one.
+
+    Raises: OSError, sqlite3.OperationalError when it cannot be written, or another process keeps it to itself.
+    """
 
     def __init__(self, file: Path) -> None:
+        self._lock = threading.Lock()
         file.parent.mkdir(parents=True, exist_ok=True)
         try:
             self._database = _opened(file)
-        except sqlite3.DatabaseError:
+        except sqlite3.OperationalError:
+            raise
+        except sqlite3.DatabaseError:  # it is none
             file.unlink()
             self._database = _opened(file)
 
     def get(self, arn: str) -> Execution | None:
         """The execution, if it was put here."""
-        found = self._database.execute(f"SELECT data FROM {_TABLE} WHERE arn = ?", [arn]).fetchone()  # noqa: S608
+        with self._lock:
+            found = self._database.execute(f"SELECT data FROM {_TABLE} WHERE arn = ?", [arn]).fetchone()  # noqa: S608
         return None if found is None else _execution(json.loads(found[0]))
 
     def put(self, execution: Execution) -> None:
@@ -38,7 +46,7 @@ class Cache:
         if execution.stopped is None:
             return
         row = [execution.arn, execution.stopped.timestamp(), json.dumps(asdict(execution), default=_text)]
-        with suppress(sqlite3.OperationalError):  # another process writes, or the disk is full: it is read again
+        with self._lock, suppress(sqlite3.OperationalError):  # another process writes, or the disk is full
             self._database.execute(f"INSERT OR REPLACE INTO {_TABLE} VALUES (?, ?, ?)", row)  # noqa: S608
 
 

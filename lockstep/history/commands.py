@@ -13,6 +13,7 @@ from threading import Event
 from typing import Annotated, Final
 
 import typer
+from botocore.exceptions import ClientError
 from rich.console import Console
 from rich.text import Text
 
@@ -120,16 +121,12 @@ def _has_screen() -> bool:
 
 
 def _serve(stack: Stack, port: int | None, screen: Console) -> None:
-    try:
-        with serving_stack(stack, port) as address:
-            screen.print(Text.assemble(("history: ", "bold green"), address, (" (Ctrl-C ends)", "dim")))
-            if _has_screen():
-                webbrowser.open(address)
-            with suppress(KeyboardInterrupt):
-                Event().wait()
-    except OSError as error:
-        msg = f"port {port}: {error.strerror}"
-        raise UserError(msg) from error
+    with serving_stack(stack, port) as address:
+        screen.print(Text.assemble(("history: ", "bold green"), address, (" (Ctrl-C ends)", "dim")))
+        if _has_screen():
+            webbrowser.open(address)
+        with suppress(KeyboardInterrupt):
+            Event().wait()
 
 
 def _write(file: Path, html: str, screen: Console) -> None:
@@ -153,18 +150,25 @@ def _newest(stack: Stack, limit: int) -> list[Execution]:
 def _name(stack: Stack, given: str) -> str:
     """The execution that is meant. Raises: UserError when there is none, or more than one."""
     wanted = name_of(given)
-    found: list[str] = []
-    for each in listed(stack):
-        if each["name"] == wanted:
-            return wanted
-        if each["name"].startswith(wanted):
-            found.append(each["name"])
+    if _is_there(stack, wanted):
+        return wanted
+    found = [each["name"] for each in listed(stack) if each["name"].startswith(wanted)]
     if len(found) == 1:
         return found[0]
     msg = f"no execution {given!r}: `lockstep history --text` shows which there are"
     if found:
         msg = f"{len(found)} executions begin with {given!r}: {_some(found)}"
     raise UserError(msg)
+
+
+def _is_there(stack: Stack, name: str) -> bool:
+    try:
+        stack.stepfunctions.describe_execution(executionArn=stack.execution_arn(name))
+    except ClientError as error:
+        if error.response["Error"]["Code"] not in {"ExecutionDoesNotExist", "InvalidArn", "ValidationException"}:
+            raise
+        return False
+    return True
 
 
 def _some(names: Sequence[str]) -> str:

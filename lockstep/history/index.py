@@ -11,8 +11,8 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from lockstep.executions import Execution, history, listed, name_of
 from lockstep.history.cache import Cache
-from lockstep.history.problems import Problem, problem_of
 from lockstep.history.run import milliseconds, row
+from lockstep.problems import Problem, problem_of
 from lockstep.stack import Stack
 
 if TYPE_CHECKING:
@@ -135,13 +135,13 @@ class Index:
         """Take note of an execution that has just been read."""
         with self._lock:
             known = self._entries.get(execution.arn)
-            if known is not None and known.execution is not None and not _is_news(execution, known.execution):
+            if known is not None and known.execution is not None and not _is_news(execution, known, known.execution):
                 self._entries[execution.arn] = replace(known, is_due=not known.execution.outcome.is_final)
                 return
             entry = Entry(execution.arn, execution.started, execution.stopped, execution, 0)
             self._enter(replace(entry, is_due=not execution.outcome.is_final, redrives=known.redrives if known else 0))
-            if self.cache is not None:
-                self.cache.put(execution)
+        if self.cache is not None:
+            self.cache.put(execution)
 
     # --- filling it ----------------------------------------------------------------------------------------
 
@@ -174,11 +174,13 @@ class Index:
             if known is None:
                 kept = None if self.cache is None or stopped is None or redrives else self.cache.get(arn)
                 self._enter(Entry(arn, item["startDate"], stopped, kept, 0, is_due=kept is None, redrives=redrives))
-            elif redrives > known.redrives:
+                return True
+            if redrives > known.redrives:
                 self._enter(replace(known, is_due=True, redrives=redrives))
-            else:
-                return False
-        return True
+                return True
+            if stopped is not None and known.stopped is None:
+                self._enter(replace(known, stopped=stopped))
+            return False
 
     def _read_due(self, reads: int) -> None:
         for arn in self._due(reads):
@@ -186,6 +188,8 @@ class Index:
             try:
                 events = history(self.stack, arn)
             except self.stack.stepfunctions.exceptions.ExecutionDoesNotExist:  # listed, but AWS forgets it just now
+                with self._lock:
+                    self._entries[arn] = replace(self._entries[arn], is_due=False)
                 continue
             if events:  # listed, but perhaps not to be read yet
                 self.put(Execution.read(arn, events))
@@ -207,12 +211,15 @@ class Index:
     def tell(self, problem: Problem | None) -> None:
         """Say how far it is, and what keeps it from going on."""
         with self._lock:
-            known, read = len(self._entries), sum(each.execution is not None for each in self._entries.values())
+            unread = sum(each.execution is None and each.is_due for each in self._entries.values())
+            known, read = len(self._entries), len(self._entries) - unread
         self.progress = replace(self.progress, known=known, read=read, problem=problem)
 
 
-def _is_news(now: Execution, known: Execution) -> bool:
+def _is_news(now: Execution, entry: Entry, known: Execution) -> bool:
     """Whether it has moved on; what was read earlier may come later, as several threads read."""
+    if known.outcome.is_final and not entry.is_due:  # unless it was redriven, which others know before we do
+        return len(now.states) > len(known.states)
     return len(now.states) >= len(known.states) and (now.states, now.outcome) != (known.states, known.outcome)
 
 

@@ -12,8 +12,8 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from lockstep.executions import Execution, Outcome, name_of
 from lockstep.history.pictures import Picture, Side, look
-from lockstep.history.problems import Problem, problem_of
 from lockstep.history.run import row
+from lockstep.problems import Problem, problem_of
 from lockstep.stack import Stack
 from objectlock import record
 from objectlock.sequencer import Sequencer
@@ -152,9 +152,15 @@ class ObjectPage:
         newest = self.executions[-1] if self.executions else None
         if not all(each.outcome.is_final for each in self.executions):
             return None, "Not yet: an execution is at work on it."
-        if newest is not None and newest.outcome is Outcome.REJECTED and not self.output.exists:
-            return True, "The input cannot be converted, so there is no output."
+        if newest is not None and not self.output.exists and (why := self._why_no_output(newest)):
+            return True, why
         return False, self._difference()
+
+    def _why_no_output(self, newest: Execution) -> str:
+        if newest.outcome is Outcome.FOLDER:
+            return "A folder made in the S3 console has no counterpart."
+        is_of_it = newest.outcome is Outcome.REJECTED and newest.etag == self.input.etag
+        return "The input cannot be converted, so there is no output." if is_of_it else ""
 
     def _difference(self) -> str:
         if not self.output.exists:

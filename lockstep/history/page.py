@@ -25,7 +25,10 @@ _POLICY: Final = (
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
 # Without a server there is nobody to ask, and the browser sees to it that nobody is asked.
-_ALONE: Final = "default-src 'none'; script-src 'unsafe-inline' data:; style-src 'unsafe-inline'; img-src data:"
+_ALONE: Final = (
+    "default-src 'none'; script-src 'unsafe-inline' data:; style-src 'unsafe-inline'; img-src data:; "
+    "base-uri 'none'; form-action 'none'"
+)
 _LICENSES: Final = "<!-- Contains Preact (MIT), htm (Apache-2.0) and dagre (MIT). -->"
 # All that the page takes of what npm has installed.
 _LIBRARIES: Final = {

@@ -12,8 +12,8 @@ from urllib.parse import urlencode
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from lockstep.history.problems import Problem, ProblemError, problem_of
 from lockstep.history.run import milliseconds
+from lockstep.problems import Problem, ProblemError, problem_of
 from lockstep.stack import Stack
 
 _MAX_BYTES: Final = 32 * 1024 * 1024
@@ -26,6 +26,9 @@ _SHOWN: Final = {
     rb"RIFF.{4}WEBP": "image/webp",
     rb"BM": "image/bmp",
 }
+
+
+_NOT_HERE: Final = Problem("The picture is not in this file", "It is too large, or no image, or one of too many.")
 
 
 class Side(StrEnum):
@@ -101,8 +104,9 @@ def fetch(stack: Stack, side: Side, key: str) -> tuple[bytes, str]:
 
 
 def described(stack: Stack, side: Side, key: str) -> Picture:
-    """What is there, but nothing to show."""
-    return replace(look(stack, side, key), url=None)
+    """What is there, without the picture itself."""
+    picture = look(stack, side, key)
+    return replace(picture, url=None, problem=picture.problem or (_NOT_HERE if picture.exists else None))
 
 
 def embedded(stack: Stack, side: Side, key: str) -> Picture:
@@ -114,4 +118,4 @@ def embedded(stack: Stack, side: Side, key: str) -> Picture:
         body, type_ = fetch(stack, side, key)
     except (ClientError, BotoCoreError, ProblemError):
         return picture
-    return replace(picture, url=f"data:{type_};base64,{base64.b64encode(body).decode()}")
+    return replace(picture, problem=None, url=f"data:{type_};base64,{base64.b64encode(body).decode()}")

@@ -6,11 +6,11 @@ import asyncio
 import json
 import secrets
 import socket
+import sqlite3
 import threading
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import asdict, replace
-from pathlib import Path
 from typing import Any, Final
 
 import uvicorn
@@ -29,17 +29,19 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from lockstep import paths
+from lockstep.errors import UserError
 from lockstep.history import page
 from lockstep.history.cache import Cache
 from lockstep.history.graph import Graph
 from lockstep.history.index import Index, Reader
 from lockstep.history.pictures import Side, fetch
-from lockstep.history.problems import Problem, ProblemError, problem_of, status_of
 from lockstep.history.service import History
+from lockstep.problems import Problem, ProblemError, problem_of, status_of
 from lockstep.stack import Stack
 
 HOST: Final = "127.0.0.1"
 PORT: Final = 8484
+READS_LOCAL: Final = 200  # histories at a time: nobody else needs the emulator
 _ROWS: Final = 1000  # in one message
 _LOOK_SECONDS: Final = 0.1
 # Somebody looks: rather a message soon than an answer late. By whether the stack is local.
@@ -47,7 +49,7 @@ _PATIENCE: Final = {
     False: Config(retries={"mode": "standard", "max_attempts": 3}, connect_timeout=3, read_timeout=10),
     True: Config(retries={"total_max_attempts": 1}, connect_timeout=3, read_timeout=10),
 }
-_ANSWERED: Final = (ProblemError, ClientError, BotoCoreError, HTTPException, KeyError, ValueError, Exception)
+_ANSWERED: Final = (ProblemError, ClientError, BotoCoreError, HTTPException, Exception)
 # A page of another site can send requests to us, but not with this header: browsers ask us first, and we do not answer.
 _HEADER: Final = "x-lockstep"
 # A picture is somebody's upload: whatever it is, it cannot act on this page.
@@ -70,6 +72,8 @@ def app(history: History, ending: threading.Event) -> ASGIApp:
             Route("/api/object", answers.object),
             Route("/api/picture", answers.picture),
             Route("/static/{path:path}", answers.file),
+            Route("/api/{path:path}", answers.nothing),
+            Route("/{path:path}", answers.no_page),
         ],
         middleware=[Middleware(TrustedHostMiddleware, allowed_hosts=[HOST, "localhost"])],
         exception_handlers=dict.fromkeys(_ANSWERED, answers.problem),
@@ -90,6 +94,12 @@ class _Answers:
     async def page(self, _: Request) -> Response:
         return HTMLResponse(self._shell, headers={"Content-Security-Policy": self._policy})
 
+    async def no_page(self, _: Request) -> Response:
+        return HTMLResponse(self._shell, 404, headers={"Content-Security-Policy": self._policy})
+
+    async def nothing(self, _: Request) -> Response:
+        raise HTTPException(404)
+
     async def file(self, request: Request) -> Response:
         path = request.url.path
         if path not in self._files:
@@ -103,10 +113,12 @@ class _Answers:
         return _Json(self._history.execution(request.path_params["name"]))
 
     def object(self, request: Request) -> Response:
-        return _Json(self._history.object(request.query_params["bucket"], request.query_params["key"]))
+        return _Json(self._history.object(_asked(request, "bucket"), _asked(request, "key")))
 
     def picture(self, request: Request) -> Response:
-        body, type_ = fetch(self._history.stack, Side(request.query_params["side"]), request.query_params["key"])
+        if (side := _asked(request, "side")) not in set(Side):
+            raise ProblemError(Problem("There is no such side", f"There are {' and '.join(Side)}."), 400)
+        body, type_ = fetch(self._history.stack, Side(side), _asked(request, "key"))
         return Response(body, media_type=type_, headers={"Content-Security-Policy": _SANDBOX})
 
     def again(self, request: Request) -> Response:
@@ -144,10 +156,15 @@ class _Answers:
                 return _Json(asdict(problem_of(error, self._history.stack)), status_of(error))
             case HTTPException():
                 return _Json(asdict(Problem("There is nothing at this address", error.detail)), error.status_code)
-            case KeyError() | ValueError():
-                return _Json(asdict(Problem("This cannot be answered", f"{type(error).__name__}: {error}")), 400)
             case _:
                 return _Json(asdict(Problem("Lockstep itself has a fault", f"{type(error).__name__}: {error}")), 500)
+
+
+def _asked(request: Request, name: str) -> str:
+    """A part of the query. Raises: ProblemError when it is missing."""
+    if name not in request.query_params:
+        raise ProblemError(Problem("This cannot be answered", f"The address has no `{name}`."), 400)
+    return request.query_params[name]
 
 
 class _Key(Convertor[str]):
@@ -199,13 +216,18 @@ def _event(name: str, data: dict[str, Any], id_: str | None = None) -> ServerSen
 def serving_stack(stack: Stack, port: int | None = None) -> AbstractContextManager[str]:
     """As `serving`, from what there is to read. Raises: as that; UserError, ClientError, BotoCoreError."""
     stack = replace(stack, config=_PATIENCE[stack.is_local])
-    index = Index(stack, reads=200) if stack.is_local else Index(stack, cache=Cache(_cache_file(stack)))
+    _ = stack.stepfunctions, stack.dynamodb, stack.s3  # clients may be shared by threads, but not made by several
+    index = Index(stack, reads=READS_LOCAL) if stack.is_local else Index(stack, cache=_cache(stack))
     return serving(History(stack, Graph.deployed(stack), index, is_live=True), port)
 
 
-def _cache_file(stack: Stack) -> Path:
+def _cache(stack: Stack) -> Cache | None:
+    """None where it cannot be used: then all is read anew."""
     machine = stack.state_machine_arn.replace(":", "-")
-    return paths.BUILD / "history" / f"{machine}.sqlite"
+    try:
+        return Cache(paths.BUILD / "history" / f"{machine}.sqlite")
+    except (OSError, sqlite3.OperationalError):
+        return None
 
 
 @contextmanager
@@ -216,7 +238,7 @@ def serving(history: History, port: int | None = None) -> Iterator[str]:
         history: what is served.
         port: None for the usual one, or any other when that is taken.
 
-    Raises: OSError when `port` is taken.
+    Raises: UserError when `port` is taken.
     """
     ending = threading.Event()
     reader = Reader(history.index, 0.3 if history.stack.is_local else 1.0)
@@ -245,9 +267,10 @@ def serving(history: History, port: int | None = None) -> Iterator[str]:
 def _listen(port: int | None) -> socket.socket:
     try:
         listener = socket.create_server((HOST, PORT if port is None else port))
-    except OSError:
+    except OSError as error:
         if port is not None:
-            raise
+            msg = f"port {port}: {error.strerror}"
+            raise UserError(msg) from error
         listener = socket.create_server((HOST, 0))
     # Or an answer's end waits for its beginning to be acknowledged. asyncio does it for sockets of its own.
     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

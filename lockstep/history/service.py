@@ -14,8 +14,8 @@ from lockstep.history.graph import Graph
 from lockstep.history.index import Index
 from lockstep.history.object_page import Lock, ObjectPage
 from lockstep.history.plain import MEANINGS
-from lockstep.history.problems import Problem, ProblemError
 from lockstep.history.run import Run, milliseconds
+from lockstep.problems import Problem, ProblemError
 from lockstep.stack import Stack
 
 _NO_EXECUTION: Final = Problem(

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import sqlite3
 import stat
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 import pytest
 
+from lockstep import paths
 from lockstep.executions import Outcome
+from lockstep.history import server
 from lockstep.history.cache import Cache
 from lockstep.history.index import Index
 from tests.unit.account import Account, Refused, arn_of, new_account, stack
@@ -135,3 +139,26 @@ def test_an_error_of_aws_is_not_kept(account: Account, file: Path) -> None:
     account.allow()
 
     assert polled(file).progress.read == 1
+
+
+def test_a_file_that_another_process_keeps_to_itself_is_left_alone(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    Cache(file)
+    other = sqlite3.connect(file, isolation_level=None)
+    other.execute("BEGIN EXCLUSIVE")
+    impatient = partial(sqlite3.connect, timeout=0)
+    monkeypatch.setattr("lockstep.history.cache.sqlite3.connect", impatient)
+
+    with pytest.raises(sqlite3.OperationalError, match="locked"):
+        Cache(file)
+
+    other.execute("COMMIT")
+    assert other.execute("SELECT count(*) FROM execution_1").fetchone() == (0,)
+    other.close()
+    assert file.exists()
+
+
+def test_where_no_file_can_be_written_all_is_read_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "history").write_text("no folder")
+    monkeypatch.setattr(paths, "BUILD", tmp_path)
+
+    assert server._cache(stack()) is None

@@ -18,6 +18,7 @@ from typer.testing import CliRunner, Result
 
 from lockstep import emulator, local
 from lockstep.cli import app
+from lockstep.errors import UserError
 from lockstep.history import commands
 from lockstep.history import server as server_module
 from lockstep.stack import Stack
@@ -192,7 +193,10 @@ def test_with_a_port_the_page_is_served_without_a_screen_too(monkeypatch: pytest
 @pytest.mark.parametrize("code", [errno.EADDRINUSE, errno.EACCES])
 @pytest.mark.usefixtures("account")
 def test_a_port_that_cannot_be_had_is_named(monkeypatch: pytest.MonkeyPatch, code: int) -> None:
-    Served(monkeypatch, OSError(code, os.strerror(code)))
+    def refuse(_: object) -> NoReturn:
+        raise OSError(code, os.strerror(code))
+
+    monkeypatch.setattr("lockstep.history.server.socket.create_server", refuse)
 
     assert mistake("history", "--port", "9000") == f"error: port 9000: {os.strerror(code)}"
 
@@ -219,7 +223,7 @@ def test_when_the_usual_port_is_taken_another_is_served_but_never_instead_of_the
 
     found: Any = server_module._listen(None)
     assert found.address == ("127.0.0.1", 0)
-    with pytest.raises(OSError, match="taken"):
+    with pytest.raises(UserError, match="port 9000: taken"):
         server_module._listen(9000)
     assert tried == [("127.0.0.1", 8484), ("127.0.0.1", 0), ("127.0.0.1", 9000)]
 

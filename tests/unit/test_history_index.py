@@ -705,6 +705,44 @@ def test_the_reader_goes_on_after_any_error(account: Account, error: Exception) 
 # --- all of it, in any order --------------------------------------------------------------------------------------
 
 
+def test_what_has_ended_by_the_list_has_ended_before_it_is_read(account: Account) -> None:
+    """In a long list its history is read much later."""
+    account.start("a")
+    about = index(first_reads=0, reads=0)
+    about.poll()
+    assert about.since(0)[0].as_json()["stopped"] is None
+    account.convert("a")
+
+    about.poll()
+
+    assert about.since(0)[0].as_json()["stopped"] is not None
+
+
+def test_an_execution_that_is_gone_is_asked_for_once_and_counts_as_read(account: Account) -> None:
+    account.start("gone")
+    account.refuse("GetExecutionHistory", Refused("ExecutionDoesNotExist"), name="gone")
+    about = index()
+    for _ in range(3):
+        about.poll()
+
+    assert len(account.reads()) == 1
+    assert about.progress == Progress(known=1, read=1)
+
+
+def test_a_read_that_comes_late_does_not_bring_back_what_was_before(account: Account) -> None:
+    """The page reads as well, in other threads."""
+    account.start("a")
+    account.enter("a", "ReleaseLock")
+    before = account.read("a")
+    account.convert("a")
+    about = index()
+    about.poll()
+
+    about.put(before)
+
+    assert outcomes(about) == {"a": Outcome.CONVERTED}
+
+
 class AnyOrder(RuleBasedStateMachine):
     """Executions come and go, AWS lags and refuses, others read; a page puts together what it is told."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 import time
 from collections.abc import Sequence
 from itertools import permutations
@@ -372,12 +373,32 @@ def test_in_step_is_in_step_even_while_an_execution_is_at_work(account: Account)
     assert in_step(account)[0] is True
 
 
-def test_an_input_that_was_rejected_is_in_step_without_output(account: Account) -> None:
-    account.store(INPUT, KEY, b"no image")
-    account.start("a", sequencer="01")
+def rejected(account: Account, etag: str) -> None:
+    about = {"key": KEY, "etag": etag, "sequencer": "01"}
+    account.start("a", text=json.dumps({"detail": {"bucket": {"name": INPUT}, "object": about}}))
     account.fail("a", "SourceRejected", "no image")
 
+
+def test_an_input_that_was_rejected_is_in_step_without_output(account: Account) -> None:
+    rejected(account, account.store(INPUT, KEY, b"no image").etag)
+
     assert in_step(account) == (True, "The input cannot be converted, so there is no output.")
+
+
+def test_an_input_that_came_after_the_rejected_one_is_not_in_step_without_output(account: Account) -> None:
+    """Its own event may be late, or lost."""
+    rejected(account, "of another input")
+    account.store(INPUT, KEY)
+
+    assert in_step(account) == (False, "The output is missing.")
+
+
+def test_a_folder_is_in_step_without_output(account: Account) -> None:
+    account.store(INPUT, KEY, b"")
+    account.start("a", sequencer="01")
+    account.skip("a", "FOLDER", "a folder")
+
+    assert in_step(account)[0] is True
 
 
 def test_an_input_that_was_rejected_is_not_in_step_with_an_output_of_another(account: Account) -> None:

@@ -9,7 +9,7 @@ from botocore import exceptions
 from botocore.exceptions import BotoCoreError, ClientError
 from hypothesis import given, strategies
 
-from lockstep.history.problems import Problem, ProblemError, problem_of
+from lockstep.problems import Problem, ProblemError, problem_of
 from tests.unit.account import stack
 
 URL = "https://states.eu-west-1.amazonaws.com"
@@ -69,7 +69,6 @@ def test_an_answer_without_code_and_message_has_a_title_and_an_advice() -> None:
     [
         exceptions.EndpointConnectionError(endpoint_url=URL),
         exceptions.ConnectTimeoutError(endpoint_url=URL),
-        exceptions.ReadTimeoutError(endpoint_url=URL),
         exceptions.ConnectionClosedError(endpoint_url=URL),
         exceptions.ProxyConnectionError(proxy_url=URL),
         exceptions.HTTPClientError(error="broken"),
@@ -125,3 +124,11 @@ def test_a_problem_can_be_shown_on_one_line() -> None:
 def _answer(code: str, message: str = "the message") -> ClientError:
     answer: Any = {"Error": {"Code": code, "Message": message}}
     return ClientError(answer, "GetExecutionHistory")
+
+
+@pytest.mark.parametrize("is_local", [True, False])
+def test_an_answer_that_takes_too_long_is_not_told_as_an_end(is_local: bool) -> None:
+    found = problem_of(exceptions.ReadTimeoutError(endpoint_url=URL), stack(is_local=is_local))
+
+    assert found.title == f"{'The local stack' if is_local else 'AWS'} is slow to answer"
+    assert "make up" not in found.advice

@@ -295,6 +295,14 @@ def test_reading_changes_nothing(client: Client, account: Account) -> None:
     assert json.dumps(account.executions, default=str) == before
 
 
+@pytest.mark.parametrize("path", ["/none", "/executions/good", "/execution", "/object/a", "/index.html"])
+def test_at_any_other_address_the_page_says_that_there_is_none(client: Client, path: str) -> None:
+    answer = client.get(path)
+
+    assert (answer.status_code, answer.text) == (404, page.shell()[0])
+    assert "script-src 'self'" in answer.headers["content-security-policy"]
+
+
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "PATCH"])
 def test_only_reading_and_starting_again_are_allowed(client: Client, account: Account, method: str) -> None:
     for path in {*ANSWERS, "/api/changes"} - {"/api/executions/failed/again"}:
@@ -315,7 +323,6 @@ def test_only_reading_and_starting_again_are_allowed(client: Client, account: Ac
         ("/api/executions/a%2Fb", 404),
         ("/api/executions/", 404),
         ("/api/none", 404),
-        ("/none", 404),
         ("/static/js/none.js", 404),
         ("/api/object", 400),
         (f"/api/object?bucket={INPUT}", 400),
@@ -327,7 +334,7 @@ def test_only_reading_and_starting_again_are_allowed(client: Client, account: Ac
         (f"/api/picture?side=&key={KEY}", 400),
         (f"/api/picture?side=INPUT&key={KEY}", 400),
         ("/api/picture?side=input&key=none", 404),
-        ("/api/executions/failed/again", 405),
+        ("/api/executions/failed/again", 404),
     ],
 )
 def test_what_cannot_be_answered_has_a_title_and_an_advice(client: Client, path: str, status: int) -> None:

@@ -11,8 +11,8 @@ from lockstep.executions import Outcome
 from lockstep.history.archive import archive
 from lockstep.history.graph import Graph
 from lockstep.history.index import Index
-from lockstep.history.problems import ProblemError
 from lockstep.history.service import History
+from lockstep.problems import ProblemError
 from tests.unit.account import INPUT, KEY, OUTPUT, Account, Refused, arn_of, new_account, stack
 from tests.unit.web import Seen, use_small_page
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from botocore.exceptions import (
     BotoCoreError,
@@ -15,11 +15,13 @@ from botocore.exceptions import (
     NoAuthTokenError,
     NoCredentialsError,
     PartialCredentialsError,
+    ReadTimeoutError,
     SSOError,
     TokenRetrievalError,
 )
 
-from lockstep.stack import Stack
+if TYPE_CHECKING:
+    from lockstep.stack import Stack
 
 _EXPIRED: Final = frozenset(
     {"ExpiredToken", "ExpiredTokenException", "InvalidClientTokenId", "UnrecognizedClientException", "RequestExpired"}
@@ -66,39 +68,46 @@ def status_of(error: ClientError | BotoCoreError) -> int:
     return 404 if isinstance(error, ClientError) and error.response["Error"].get("Code") in _NO_OBJECT else 502
 
 
-def problem_of(error: ClientError | BotoCoreError, stack: Stack) -> Problem:
-    """What an error of boto3 means."""
+def problem_of(error: ClientError | BotoCoreError, stack: Stack | None = None) -> Problem:
+    """What an error of boto3 means; without a stack, before one is known."""
     if isinstance(error, ClientError):
         return _of_answer(error, stack)
     if isinstance(error, _SIGNED_OUT):
         return _signed_out(str(error))
+    if isinstance(error, ReadTimeoutError):
+        where = "The local stack" if stack and stack.is_local else "AWS"
+        return Problem(f"{where} is slow to answer", "What you see may be old. It is asked again and again.")
     if isinstance(error, ConnectionError | HTTPClientError):
-        if stack.is_local:
+        if stack and stack.is_local:
             return Problem("The local stack does not answer", "It has ended. Start it again with `make up`.")
         return Problem("AWS does not answer", f"Look at your network and your proxy. {error}")
     return Problem("Reading from AWS failed", str(error))
 
 
-def _of_answer(error: ClientError, stack: Stack) -> Problem:
+def _of_answer(error: ClientError, stack: Stack | None) -> Problem:
     code = error.response["Error"].get("Code", "")
     message = error.response["Error"].get("Message", "")
     if "AccessDenied" in code or code in {"403", "Forbidden", "UnauthorizedOperation"}:
         return Problem(
             f"You may not call {error.operation_name}",
-            f"Ask whoever runs your AWS account for a role that may, on the stack {stack.name}. {message}".strip(),
+            f"Ask whoever runs your AWS account for a role that may{_on(stack)}. {message}".strip(),
         )
     if code in _EXPIRED:
         return _signed_out(message)
     if code in _GONE:
         return Problem(
-            f"The stack {stack.name} is not what it was",
+            f"The stack {stack.name if stack else ''} is not what it was".replace("  ", " "),
             f"It was deleted, or deployed anew under other names. Start again with the stack's name. {message}".strip(),
         )
     if code in _NO_OBJECT:
         return Problem("There is no such object", "It is not there, or not any more.")
     if code in _BUSY:
-        return Problem("AWS allows no more reads just now", "Nothing to do: it goes on by itself.")
+        return Problem("AWS allows no more reads just now", "Wait a moment; the list goes on by itself.")
     return Problem(f"{error.operation_name} failed", f"AWS says: {code}: {message}")
+
+
+def _on(stack: Stack | None) -> str:
+    return f", on the stack {stack.name}" if stack else ""
 
 
 def _signed_out(message: str) -> Problem:
