@@ -33,14 +33,14 @@ from rich.table import Table
 from lockstep import paths
 from lockstep.history.graph import Graph
 from lockstep.history.index import Index
-from lockstep.history.server import serving
+from lockstep.history.server import READS_LOCAL, serving
 from lockstep.history.service import History
 from lockstep.stack import Stack
 from tests.browser import chromium
 from tests.browser.fake_api import FakeApi
 from tests.browser.histories import Cheap, many
 from tests.browser.looking import chip, search_box
-from tests.browser.site import READS, stack_at
+from tests.browser.site import stack_at
 
 ROUNDS: Final = 5
 FEW: Final = 100
@@ -179,7 +179,7 @@ def _window(browser: Browser, address: str) -> Iterator[Page]:
 
 @contextmanager
 def _served(stack: Stack) -> Iterator[tuple[str, Index]]:
-    index = Index(stack, reads=READS)
+    index = Index(stack, reads=READS_LOCAL)
     with serving(History(stack, Graph.deployed(stack), index, is_live=True), port=0) as address:
         yield address, index
 

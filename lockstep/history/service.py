@@ -118,9 +118,9 @@ class History:
         try:
             lock = Lock.read(self.stack, f"{run.execution.bucket}/{run.execution.key}")
         except (ClientError, BotoCoreError):
-            lock = None
-        if lock is None or not lock.owner:
             return {"owner": told, "is_execution": False, "until": None, "is_live": False}
+        if lock is None or not lock.owner:  # it was let go a moment ago
+            return None
         return {
             "owner": lock.owner,
             "is_execution": lock.is_execution,

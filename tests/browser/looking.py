@@ -70,7 +70,7 @@ def marks(page: Page) -> dict[str, str]:
 def edges(page: Page, *marks: str) -> set[str]:
     """The edges drawn so; an edge has no role, but its tooltip says from where to where."""
     drawn = page.locator(", ".join(f"g.wire.is-{mark}" for mark in marks)).locator("title").all_text_contents()
-    return {each.removeprefix("on ").partition(":")[0] for each in drawn}
+    return {each.partition(":")[0] for each in drawn}
 
 
 def shot(page: Page, name: str) -> None:

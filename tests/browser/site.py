@@ -5,20 +5,18 @@ from __future__ import annotations
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, field
 from functools import cache
-from typing import Final, Self
+from typing import Self
 
 import boto3
 from botocore.config import Config
 
 from lockstep.history.graph import Graph
 from lockstep.history.index import Index
-from lockstep.history.server import serving
+from lockstep.history.server import READS_LOCAL, serving
 from lockstep.history.service import History
 from lockstep.stack import Stack
 from tests.browser.fake_api import FakeApi
 from tests.browser.histories import INPUT_BUCKET, LOCK_TABLE, OUTPUT_BUCKET, STATE_MACHINE
-
-READS: Final = 50  # as `lockstep history` has it for a local stack
 
 
 @cache
@@ -39,7 +37,7 @@ def stack_at(url: str, *, is_patient: bool = True) -> Stack:
 
 def served(stack: Stack, port: int = 0, first_reads: int = 100) -> AbstractContextManager[str]:
     """The page on a port, by default a free one; gives the address."""
-    index = Index(stack, reads=READS, first_reads=first_reads)
+    index = Index(stack, reads=READS_LOCAL, first_reads=first_reads)
     return serving(History(stack, Graph.deployed(stack), index, is_live=True), port)
 
 

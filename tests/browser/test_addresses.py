@@ -112,6 +112,13 @@ def test_a_bucket_of_somebody_else_is_said_to_be_none_of_ours(open_page: Opener)
     expect(page.get_by_role("alert")).to_contain_text("nothing to do with the bucket another-bucket")
 
 
+def test_a_key_cannot_turn_the_text_around_it(api: FakeApi, open_page: Opener) -> None:
+    api.add(execution("\u202egpj.exe\u2066\u200f", converted, "it"))
+    page = open_page("/execution/it")
+
+    expect(title(page)).to_have_text("␡gpj.exe␡␡")
+
+
 def test_an_object_has_an_address_whatever_its_key(api: FakeApi, open_page: Opener) -> None:
     for number, key in enumerate(ODD_KEYS):
         api.add(execution(key, converted, f"it-{number}", ago=60 + number))

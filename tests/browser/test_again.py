@@ -119,6 +119,20 @@ def test_what_somebody_else_has_started_meanwhile_is_not_started_twice(
     expect(button(asked)).to_have_count(0)
 
 
+def test_what_was_started_again_leads_to_its_successor(api: FakeApi, open_page: Opener) -> None:
+    first = execution("rocket.jpg", denied, "it", ago=30)
+    api.add(first, converted(Run("it-again", first.input, first.started + 9)))
+    page = open_page()
+    row(page, "failed").click()
+
+    expect(page.get_by_role("main")).to_contain_text("Started again as it-again")
+    expect(button(page)).to_have_count(0)
+    shot(page, "run-started-again")
+    page.get_by_role("main").get_by_role("link", name="it-again").click()
+    expect(page).to_have_url(re.compile("/execution/it-again$"))
+    expect(page.get_by_text("Started again as")).to_have_count(0)
+
+
 def test_without_the_permission_to_start_one_the_page_says_so(api: FakeApi, asked: Page, open_page: Opener) -> None:
     open_page.watch.expect("status of 502")
     api.refuse(DENIED, "StartExecution")

@@ -175,7 +175,7 @@ def test_ten_thousand_executions_are_paged_to_the_last(api: FakeApi, open_page: 
 def test_a_stack_without_executions_says_what_to_do_until_there_is_one(api: FakeApi, open_page: Opener) -> None:
     page = open_page()
     expect(page.get_by_text("No executions yet")).to_be_visible()
-    expect(page.get_by_text("lockstep put samples/rocket.jpg")).to_be_visible()
+    expect(page.get_by_text(".venv/bin/lockstep put samples/rocket.jpg", exact=True)).to_be_visible()
     shot(page, "list-empty")
 
     api.add(execution("rocket.jpg", converted, ago=1))

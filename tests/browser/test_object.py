@@ -193,6 +193,18 @@ def test_an_object_that_nobody_knows_has_no_lock_and_no_events(open_page: Opener
     expect(page.get_by_text("No execution listed here is about this object.")).to_be_visible()
 
 
+def test_while_not_all_is_read_its_events_may_not_be_all(api: FakeApi, open_page: Opener) -> None:
+    api.add(execution("rocket.jpg", converted, "it"), execution("moon.jpg", converted))
+    api.refuse(DENIED, "GetExecutionHistory")
+    page = open_page(ADDRESS)
+    more = page.get_by_text("There may be more")
+    expect(more).to_have_text("There may be more: 0 of 2 executions have been read.")
+
+    api.refuse(DENIED)
+    expect(events(page)).to_have_count(2)
+    expect(more).to_have_count(0)
+
+
 def test_without_permission_on_the_buckets_the_rest_is_shown(in_step: None, api: FakeApi, open_page: Opener) -> None:  # noqa: ARG001
     api.refuse(DENIED, "HeadObject", "GetObject")
     api.lock(OBJECT_ID, fencing_token=3)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from lockstep.history.archive import archive, newest
+from lockstep.history.archive import archive
 from tests.browser.fake_api import FakeApi
 from tests.browser.histories import INPUT_BUCKET
 from tests.browser.looking import barriers, chip, marks, part, row, rows, search_box, shot, state, title
@@ -22,9 +22,10 @@ from tests.browser.views import furnish
 def address(api: FakeApi, tmp_path: Path) -> str:
     """Of a file that was written while there was an API."""
     furnish(api)
+    api.put(INPUT_BUCKET, "moon.png", b"no picture at all")
     stack = stack_at(api.url)
     file = tmp_path / "history.html"
-    file.write_text(archive(stack, newest(stack)))
+    file.write_text(archive(stack, list(api.executions)))
     api.stop()
     return file.as_uri()
 
@@ -91,6 +92,23 @@ def test_it_has_the_objects_with_their_pictures(address: str, page: Page) -> Non
     page.go_back()
     expect(page).to_have_url(f"{address}#/execution/common")
     expect(part(page, "Where the time went")).to_be_visible()
+
+
+def test_a_picture_that_is_not_in_it_is_said_not_to_be(address: str, page: Page) -> None:
+    page.goto(f"{address}#/object/{INPUT_BUCKET}/moon.png")
+    picture = page.get_by_role("region", name="Input", exact=True)
+    expect(picture.get_by_role("alert")).to_contain_text("The picture is not in this file")
+    expect(picture).to_contain_text("17 bytes")
+
+
+def test_it_says_so_when_nothing_was_saved(api: FakeApi, browser: Browser, tmp_path: Path) -> None:
+    file = tmp_path / "empty.html"
+    file.write_text(archive(stack_at(api.url), []))
+    page = browser.new_page()
+    page.goto(file.as_uri())
+    expect(page.get_by_text("No execution was saved in this page.")).to_be_visible()
+    expect(page.get_by_text("lockstep put")).to_have_count(0)
+    page.close()
 
 
 def test_what_is_not_in_it_is_said_not_to_be(address: str, page: Page) -> None:

@@ -25,7 +25,7 @@ from tests.browser.histories import (
     waiting,
     working,
 )
-from tests.browser.looking import edges, graph, lane, marks, part, shot, state
+from tests.browser.looking import edges, graph, lane, marks, part, row, shot, state
 from tests.browser.opening import Opener
 
 COMMON = {"AcquireLock", "RouteWork", "ConvertToGrayscale", "ReleaseLock"}
@@ -167,7 +167,12 @@ def test_the_bars_of_time_tell_working_from_waiting_with_the_right_sums(api: Fak
     page = open_page("/execution/it")
 
     time = part(page, "Where the time went")
-    for kind, sum_ in [("working", "860 ms"), ("waiting", "3.0 s"), ("failed attempts", "1.7 s")]:
+    for kind, sum_ in [
+        ("working", "860 ms"),
+        ("waiting", "3.0 s"),
+        ("failed attempts", "1.7 s"),
+        ("Step Functions", "60 ms"),  # all the rest of the run's time
+    ]:
         expect(time.get_by_role("listitem").filter(has_text=kind)).to_contain_text(sum_)
     convert = lane(page, "ConvertToGrayscale")
     for told in ("500 ms working", "3.0 s waiting", "1.7 s failed"):
@@ -229,6 +234,19 @@ def test_why_a_run_did_not_end_well_is_said_in_plain_words(
     shot(page, f"run-{recipe.__name__.replace('_', '-')}")
     for each in told:
         expect(words).to_contain_text(each)
+
+
+def test_what_the_list_says_already_is_not_read_again(api: FakeApi, open_page: Opener) -> None:
+    api.add(execution("rocket.jpg", converted, "it"))
+    page = open_page()
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.goto("/execution/it")
+    expect(row(page, "rocket.jpg")).to_contain_text("converted")
+    expect(part(page, "Where the time went")).to_be_visible()
+    page.evaluate("new Promise((done) => setTimeout(done, 300))")  # for a second request, if there were one
+
+    assert len([each for each in asked if each.endswith("/api/executions/it")]) == 1
 
 
 def test_a_skipped_event_says_why(api: FakeApi, open_page: Opener) -> None:

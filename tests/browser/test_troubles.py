@@ -23,7 +23,7 @@ def banner(page: Page) -> Locator:
     [
         (DENIED, "You may not call ListExecutions", "Ask whoever runs your AWS account"),
         (EXPIRED, "Your AWS session has ended", "Sign in again"),
-        (THROTTLED, "AWS allows no more reads just now", "it goes on by itself"),
+        (THROTTLED, "AWS allows no more reads just now", "the list goes on by itself"),
     ],
     ids=["no permission", "expired session", "throttled"],
 )
@@ -89,8 +89,8 @@ def test_when_the_server_has_ended_the_page_says_so_and_catches_up_when_it_is_ba
     expect(part(page, "Where the time went")).to_be_visible()
 
     site.stop()
-    expect(banner(page)).to_contain_text("lockstep history")
-    expect(banner(page)).to_contain_text("Start it again")
+    expect(banner(page)).to_contain_text("The server of this page has ended.")
+    expect(banner(page)).to_contain_text("Start make up or lockstep history again.")
     expect(page.get_by_text("not live")).to_be_visible()
     expect(rows(page)).to_have_count(6)
     shot(page, "banner-server-ended")

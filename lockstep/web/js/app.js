@@ -15,6 +15,7 @@ import { ObjectPage } from "lockstep/object_page.js";
 import { Outcomes } from "lockstep/outcome.js";
 import { BackLink } from "lockstep/run_header.js";
 import { RunPage } from "lockstep/run_page.js";
+import { serverGone } from "lockstep/trouble.js";
 import { Welcome } from "lockstep/welcome.js";
 import { useEffect, useRef } from "preact/hooks";
 
@@ -33,7 +34,7 @@ export function App({ source }) {
     <${StandsStill.Provider} value=${stack.value && !stack.value.is_live ? stack.value.read_at : null}><${Outcomes.Provider} value=${stack.value?.outcomes ?? []}>
       <a class="skip" href="#main" onClick=${skip}>Skip to what is chosen</a>
       <${Header} stack=${stack.value} changes=${changes} onKeys=${keys.show} />
-      ${notices(changes)}
+      ${notices(changes, stack.value)}
       <div class="columns" data-page=${location.place.page}>
         ${
           stack.value
@@ -92,11 +93,12 @@ function Chosen({ source, stack, changes }) {
   return html`<${Welcome} stack=${stack} changes=${changes} />`;
 }
 
-/** @param {Changes} changes */
-function notices({ isConnected, heardAt, reading }) {
+/** @param {Changes} changes @param {Stack | null} stack */
+function notices({ isConnected, heardAt, reading }, stack) {
   if (!isConnected) {
-    return html`<${Banner} tone="bad" title=${html`<${Code} text="\`lockstep history\` has ended." />`}>
-      Start it again; this page then goes on by itself. What you see is of ${timeOfDay(heardAt)}.
+    const { title, advice } = serverGone(stack?.is_local ?? false);
+    return html`<${Banner} tone="bad" title=${`${title}.`}>
+      <${Code} text=${advice} /> This page then goes on by itself. What you see is of ${timeOfDay(heardAt)}.
     <//>`;
   }
   const problem = reading?.problem;

@@ -6,7 +6,7 @@ const clock = new Intl.DateTimeFormat(undefined, {
   hour: "2-digit",
   minute: "2-digit",
   second: "2-digit",
-  hour12: false,
+  hourCycle: "h23",
 });
 const day = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short" });
 const dayOfYear = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short", year: "numeric" });
@@ -70,9 +70,9 @@ export function size(bytes) {
 /** @param {number} number @param {string} one @param {string} [many] */
 export const plural = (number, one, many = `${one}s`) => `${count(number)} ${number === 1 ? one : many}`;
 
-/** A key as it can be shown: control characters have signs of their own. @param {string} key */
+/** A key as it can be shown: control characters, also those of the direction of text, have signs. @param {string} key */
 export const visible = (key) =>
-  key.replace(/[\p{Cc}\u2028\u2029]/gu, (each) => {
+  key.replace(/[\p{Cc}\p{Bidi_Control}\u2028\u2029]/gu, (each) => {
     const code = each.charCodeAt(0);
     return code < 0x20 ? String.fromCharCode(0x2400 + code) : "\u2421";
   });

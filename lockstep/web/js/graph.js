@@ -82,7 +82,7 @@ const isDotPassed = (wires, id, edges) =>
 function Edge({ wire: { edge, path, label }, mark }) {
   return html`
     <g class="wire is-${edge.kind} is-${mark ?? "idle"}">
-      ${edge.title && html`<title>${edge.kind === "catch" ? `on ${edge.title}` : edge.title}</title>`}
+      <title>${edge.title}</title>
       <path class="wire-hit" d=${path} />
       <path class="wire-line" d=${path} marker-end=${`url(#arrow-${mark ?? "idle"})`} />
       ${label && html`<text class="wire-label" x=${label.x} y=${label.y + 4}>${edge.label}</text>`}

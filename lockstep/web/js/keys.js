@@ -1,5 +1,6 @@
 import { Dialog } from "lockstep/dialog.js";
 import { html } from "lockstep/html.js";
+import { read } from "lockstep/location.js";
 import { useNavigation } from "lockstep/navigation.js";
 import { useEffect, useState } from "preact/hooks";
 
@@ -30,11 +31,12 @@ export function useKeys() {
     };
     /** @param {string} key @param {HTMLElement} target @returns {(() => void) | null} */
     const action = (key, target) => {
-      const isTyping = target.matches("input");
+      if (target.matches("select")) return null; // it has uses of its own for most keys
+      const isTyping = target.matches("input, textarea");
       if (key === "Escape")
         return isTyping ? () => leave(target) : location.place.page === "list" ? null : () => back(location, go);
       if (isTyping) return key === "ArrowDown" ? () => focusRow(0) : null;
-      if (key === "/") return () => document.getElementById("search")?.focus();
+      if (key === "/") return () => search(go);
       if (key === "?") return () => setIsShown(true);
       const isInList = target.closest(".rows") !== null;
       if (key === "j" || (key === "ArrowDown" && isInList)) return () => focusRow(1);
@@ -64,6 +66,17 @@ function focusRow(step) {
   all[from < 0 ? 0 : Math.min(Math.max(from + step, 0), all.length - 1)]?.focus();
 }
 
+/** Where there is room for one column only, the list has to be shown first. @param {(place: import("lockstep/types").Place) => void} go */
+function search(go) {
+  const input = document.getElementById("search");
+  if (input?.checkVisibility()) {
+    input.focus();
+    return;
+  }
+  go({ page: "list" });
+  requestAnimationFrame(() => document.getElementById("search")?.focus());
+}
+
 /** @param {HTMLElement} input */
 function leave(input) {
   input.blur();
@@ -72,9 +85,14 @@ function leave(input) {
 /** The list again, and in it the row that was left. @param {import("lockstep/types").Location} location @param {(place: import("lockstep/types").Place) => void} go */
 function back({ place }, go) {
   go({ page: "list" });
-  const href = place.page === "execution" ? `/execution/${encodeURIComponent(place.name)}` : null;
   requestAnimationFrame(() => {
     const rows = [.../** @type {NodeListOf<HTMLElement>} */ (document.querySelectorAll(".rows .row"))];
-    rows.find((row) => href && row.getAttribute("href")?.includes(href))?.focus();
+    rows.find((row) => isTo(row, place))?.focus();
   });
+}
+
+/** @param {HTMLElement} row @param {import("lockstep/types").Place} place */
+function isTo(row, place) {
+  const to = read(row.getAttribute("href")?.replace("#", "") ?? "").place; // in the one-file page it begins with "#"
+  return to.page === "execution" && place.page === "execution" && to.name === place.name;
 }

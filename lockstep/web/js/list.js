@@ -1,6 +1,7 @@
 /** @import { Reading, Stack } from "lockstep/types" */
 /** @import { Changes } from "lockstep/changes.js" */
 
+import { useNow } from "lockstep/clock.js";
 import { Chips, Search } from "lockstep/filters.js";
 import { count } from "lockstep/format.js";
 import { html } from "lockstep/html.js";
@@ -10,6 +11,8 @@ import { Pager } from "lockstep/pager.js";
 import { ListRow } from "lockstep/row.js";
 import { counts, having, isFiltering, matching, paged } from "lockstep/rows.js";
 import { useEffect, useMemo, useRef } from "preact/hooks";
+
+const DAY_LOOK_MS = 60_000; // after midnight, times of yesterday become dates
 
 /** The executions, newest first. @param {{ stack: Stack, changes: Changes }} props */
 export function List({ stack, changes }) {
@@ -22,6 +25,8 @@ export function List({ stack, changes }) {
   const page = paged(rows, filter.page);
 
   const tabStop = page.rows.find((row) => row.name === chosen) ?? page.rows[0]; // the others are reached with j and k
+
+  const today = useNow(true, DAY_LOOK_MS);
 
   const scroller = useRef(/** @type {HTMLElement | null} */ (null));
   useEffect(() => scroller.current?.scrollTo(0, 0), [page.page]);
@@ -39,7 +44,7 @@ export function List({ stack, changes }) {
             ? html`<ol>
                 ${page.rows.map(
                   (row) =>
-                    html`<${ListRow} key=${row.name} row=${row} isChosen=${row.name === chosen} isFresh=${changes.fresh.has(row.name)} isTabStop=${row === tabStop} />`,
+                    html`<${ListRow} key=${row.name} row=${row} isChosen=${row.name === chosen} isFresh=${changes.fresh.has(row.name)} isTabStop=${row === tabStop} today=${today} />`,
                 )}
               </ol>`
             : html`<${Empty} stack=${stack} changes=${changes} onClear=${() => filterBy({ query: "", outcomes: [] })} />`

@@ -32,7 +32,15 @@ export const Code = ({ text }) =>
 
 /** @param {{ stack: Stack }} props */
 export function NothingYet({ stack }) {
-  const command = "lockstep put samples/rocket.jpg";
+  if (!stack.is_live) {
+    return html`
+      <div class="nothing">
+        <p class="nothing-title">No executions</p>
+        <p>No execution was saved in this page.</p>
+      </div>
+    `;
+  }
+  const command = `.venv/bin/lockstep put samples/rocket.jpg${stack.is_local ? "" : ` --stack-name ${stack.name}`}`;
   return html`
     <div class="nothing">
       <p class="nothing-title">No executions yet</p>

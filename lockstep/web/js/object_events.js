@@ -1,4 +1,4 @@
-/** @import { ObjectEvent } from "lockstep/types" */
+/** @import { ObjectEvent, Reading } from "lockstep/types" */
 import { count, dateAndTime } from "lockstep/format.js";
 import { html } from "lockstep/html.js";
 import { Link } from "lockstep/navigation.js";
@@ -7,8 +7,8 @@ import { Badge } from "lockstep/outcome.js";
 /** @type {Record<ObjectEvent["fate"], string>} */
 const TONES = { applied: "good", skipped: "quiet", failed: "bad", pending: "busy" };
 
-/** Every event of an object, in the order of S3's sequencers, and what became of it. @param {{ events: ObjectEvent[] }} props */
-export const ObjectEvents = ({ events }) => html`
+/** Every event of an object, in the order of S3's sequencers, and what became of it. @param {{ events: ObjectEvent[], reading: Reading | null }} props */
+export const ObjectEvents = ({ events, reading }) => html`
   <section class="card" aria-labelledby="events-title">
     <header class="card-head"><h3 id="events-title">Events, oldest first</h3><span class="faint">${count(events.length)}</span></header>
     ${
@@ -21,6 +21,11 @@ export const ObjectEvents = ({ events }) => html`
               <tbody>${events.map((event) => html`<${EventRow} key=${event.execution.name} event=${event} />`)}</tbody>
             </table>
           </div>`
+    }
+    ${
+      reading &&
+      (reading.read < reading.known || reading.is_cut) &&
+      html`<p class="card-note">There may be more: ${count(reading.read)} of ${reading.is_cut ? "more than " : ""}${count(reading.known)} executions have been read.</p>`
     }
   </section>
 `;

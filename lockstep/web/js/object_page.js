@@ -37,7 +37,7 @@ export function ObjectPage({ source, changes, bucket, objectKey }) {
             <${PictureBox} title="Gray output" of=${objectKey} picture=${value.output} missing="The output bucket has no such object." />
           </div>
           <${LockBox} lock=${value.lock} trouble=${value.lock_problem} />
-          <${ObjectEvents} events=${value.events} />
+          <${ObjectEvents} events=${value.events} reading=${changes.reading} />
         `
       }
     </article>

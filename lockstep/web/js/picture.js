@@ -29,11 +29,6 @@ function Inside({ title, of, picture, missing }) {
   if (problem) return html`<${TroubleNote} trouble=${problem} />`;
   if (exists === null) return html`<p class="faint">Not known.</p>`;
   if (!exists) return html`<p class="faint">${missing}</p>`;
-  if (!url) return html`<p class="faint">Browsers cannot show this kind of image.</p>`;
-  if (broken === etag) return html`<p class="faint">This cannot be shown as an image.</p>`;
-  return html`<img key=${etag} src=${fresh(url, etag)} onError=${() => setBroken(etag)} alt=${`${title} ${visible(of)}`} />`;
+  if (!url || broken === etag) return html`<p class="faint">This cannot be shown as an image.</p>`;
+  return html`<img key=${etag} src=${url} onError=${() => setBroken(etag)} alt=${`${title} ${visible(of)}`} />`;
 }
-
-/** The browser keeps pictures by their address, so another ETag makes another one. @param {string} url @param {string} etag */
-const fresh = (url, etag) =>
-  url.startsWith("data:") ? url : `${url}${url.includes("?") ? "&" : "?"}as=${encodeURIComponent(etag)}`;

@@ -30,15 +30,18 @@ export function Plain({ run }) {
 
 /** Who holds the lock that is waited for, and until when. @param {{ holder: Holder }} props */
 function HolderLine({ holder }) {
-  const now = useNow(true);
-  const left = holder.until - now;
+  const { until } = holder;
+  const now = useNow(until !== null);
+  const owner = html`<${Owner} owner=${holder.owner} isExecution=${holder.is_execution} />`;
+  if (until === null)
+    return html`<p>It was told that the lock is held by ${owner}; who holds it now cannot be seen.</p>`;
+  const left = until - now;
+  if (left <= 0)
+    return html`<p>The lock was held by ${owner}. Its lease has ended: the next who asks gets the lock.</p>`;
   return html`
     <p>
-      ${holder.is_live ? "The lock is held by " : "The lock was held by "}<${Owner} owner=${holder.owner} isExecution=${holder.is_execution} />${
-        holder.is_live && left > 0
-          ? html`, at most until ${timeOfDay(holder.until)} (<span class="countdown">${running(left)}</span> from now).`
-          : ". Its lease has ended: the next who asks gets the lock."
-      }
+      The lock is held by ${owner}, at most until ${timeOfDay(until)}
+      ${" "}(<span class="countdown">${running(left)}</span> from now).
     </p>
   `;
 }

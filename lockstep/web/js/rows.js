@@ -2,7 +2,7 @@
 
 /** The executions that are known, and which of them a filter lets through. Pure. */
 
-export const PAGE = 100;
+const PAGE = 100;
 
 /**
  * @typedef {object} Entry a row, and what a search looks at

@@ -36,6 +36,10 @@ export function RunHeader({ run, stack, source }) {
           stack.is_live &&
           html`<button type="button" class="button" onClick=${() => setIsAsking(true)}><${Icon} name="again" />Start again</button>`
         }
+        ${
+          run.started_again &&
+          html`<span class="breakable">Started again as <${Link} to=${{ page: "execution", name: run.started_again }}>${run.started_again}<//></span>`
+        }
       </div>
       <dl class="facts">
         <div><dt>event</dt><dd>${change || "none of S3"}</dd></div>

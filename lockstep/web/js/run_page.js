@@ -1,4 +1,4 @@
-/** @import { Run, Source, Stack } from "lockstep/types" */
+/** @import { Row, Run, Source, Stack } from "lockstep/types" */
 /** @import { Changes } from "lockstep/changes.js" */
 
 import { EventTable } from "lockstep/event_table.js";
@@ -20,13 +20,16 @@ const WHILE_RUNNING_MS = 1000;
 /** One execution: what came of it, its way through the machine, its time, its data. @param {{ source: Source, stack: Stack, changes: Changes, name: string }} props */
 export function RunPage({ source, stack, changes, name }) {
   const { isConnected, entries } = changes;
-  const versions = [entries.get(name)?.row, isConnected];
   const { value, trouble, reload } = useLoaded(
     name,
     () => source.execution(name),
-    versions,
+    [isConnected],
     (run) => (stack.is_live && isConnected && run.execution.stopped === null ? WHILE_RUNNING_MS : 0),
   );
+  const row = entries.get(name)?.row;
+  useEffect(() => {
+    if (row && (trouble || (value && isNews(row, value.execution)))) reload();
+  }, [row]);
   if (value) {
     return html`
       <article class="page run" aria-labelledby="run-title">
@@ -42,6 +45,10 @@ export function RunPage({ source, stack, changes, name }) {
     </div>
   `;
 }
+
+/** Whether the list knows more than what was read: a row also comes when only the page had not heard of it. @param {Row} row @param {Row} read */
+const isNews = (row, read) =>
+  row.outcome !== null && (row.outcome !== read.outcome || row.stopped !== read.stopped || row.state !== read.state);
 
 /** @param {{ run: Run, stack: Stack, source: Source }} props */
 function RunParts({ run, stack, source }) {

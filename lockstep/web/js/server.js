@@ -1,12 +1,18 @@
 /** @import { Listener, Source } from "lockstep/types" */
-import { TroubleError } from "lockstep/trouble.js";
+import { serverGone, TroubleError } from "lockstep/trouble.js";
 
 const RECONNECT_MS = 2000;
 const HIDDEN_MS = 5000; // browsers allow six connections to a server, so tabs that nobody sees give theirs back
 
+let isLocal = false; // as far as is known
+
 /** @returns {Source} */
 export const serverSource = () => ({
-  stack: () => ask("/api/stack"),
+  async stack() {
+    const stack = await ask("/api/stack");
+    isLocal = stack.is_local;
+    return stack;
+  },
   follow,
   execution: (name) => ask(`/api/executions/${encodeURIComponent(name)}`),
   object: (bucket, key) => ask(`/api/object?${new URLSearchParams({ bucket, key })}`),
@@ -17,10 +23,7 @@ export const serverSource = () => ({
 /** @param {string} url @param {RequestInit} [options] @returns {Promise<any>} */
 async function ask(url, options) {
   const answer = await fetch(url, options).catch(() => {
-    throw new TroubleError({
-      title: "The server does not answer",
-      advice: "Is `lockstep history` still running? Start it again.",
-    });
+    throw new TroubleError(serverGone(isLocal));
   });
   const body = await answer.json().catch(() => null);
   if (answer.ok && body !== null) return body;

@@ -20,7 +20,7 @@ const KINDS = [
 /** Where the time went. @param {{ run: Run, chosen: string | null, onChoose: (name: string) => void }} props */
 export function TimeBars({ run, chosen, onChoose }) {
   const now = useNow(run.execution.stopped === null, RUNNING_MS);
-  const { from, to, lanes, ticks } = timeline(run, now);
+  const { from, to, lanes, totals, ticks } = timeline(run, now);
   const share = (/** @type {number} */ ms) => `${(ms / (to - from)) * 100}%`;
   if (lanes.length === 0) return null;
   return html`
@@ -28,7 +28,7 @@ export function TimeBars({ run, chosen, onChoose }) {
       <header class="card-head">
         <h3 id="time-title">Where the time went</h3>
         <ul class="legend is-inline">
-          ${KINDS.map(({ kind, means }) => ({ kind, means, ms: total(lanes, kind) }))
+          ${KINDS.map(({ kind, means }) => ({ kind, means, ms: totals.get(kind) ?? 0 }))
             .filter(({ ms }) => ms > 0)
             .map(
               ({ kind, means, ms }) =>
@@ -50,9 +50,6 @@ export function TimeBars({ run, chosen, onChoose }) {
     </section>
   `;
 }
-
-/** @param {Lane[]} lanes @param {SpanKind} kind */
-const total = (lanes, kind) => lanes.reduce((sum, lane) => sum + (lane.totals.get(kind) ?? 0), 0);
 
 /** Without decimals that say nothing: "2 s". @param {number} ms */
 const tickLabel = (ms) => duration(ms).replace(/[.,]0(?=\s)/, "");

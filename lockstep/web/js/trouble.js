@@ -9,6 +9,12 @@ export class TroubleError extends Error {
   }
 }
 
+/** @param {boolean} isLocal @returns {Trouble} */
+export const serverGone = (isLocal) => ({
+  title: "The server of this page has ended",
+  advice: `Start ${isLocal ? "`make up` or " : ""}\`lockstep history\` again.`,
+});
+
 /** @param {unknown} error @returns {Trouble} */
 export const asTrouble = (error) =>
   error instanceof TroubleError

@@ -115,10 +115,11 @@ export interface HistoryEvent {
   detail: string;
 }
 
+/** `until` is null where the lock table cannot be read: the owner is then the one that the execution was told. */
 export interface Holder {
   owner: string;
   is_execution: boolean;
-  until: number;
+  until: number | null;
   is_live: boolean;
 }
 
@@ -128,6 +129,7 @@ export interface Run {
   cause: string;
   plain: { title: string; text: string; advice: string } | null;
   again: { name: string } | null;
+  started_again: string | null;
   holder: Holder | null;
   path: PassedEdge[];
   current: string | null;
