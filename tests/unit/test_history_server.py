@@ -17,7 +17,7 @@ from botocore.exceptions import EndpointConnectionError, NoCredentialsError
 from hypothesis import HealthCheck, given, settings, strategies
 from starlette.types import ASGIApp, Message, Receive
 
-from lockstep.history import page, server
+from lockstep.history import answers, page
 from lockstep.history.graph import Graph
 from lockstep.history.index import Index
 from lockstep.history.service import History
@@ -82,7 +82,7 @@ def history(account: Account) -> History:
 
 @pytest.fixture
 def app(history: History) -> ASGIApp:
-    return server.app(history, threading.Event())
+    return answers.app(history, threading.Event())
 
 
 class Client:
@@ -548,7 +548,7 @@ def test_there_must_be_something_to_start_again(client: Client) -> None:
 
 @pytest.fixture
 def _look_often(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(server, "_LOOK_SECONDS", 0.001)
+    monkeypatch.setattr(answers, "_LOOK_SECONDS", 0.001)
 
 
 pytestmark = pytest.mark.usefixtures("_look_often")
@@ -559,7 +559,7 @@ def test_a_stream_ends_with_its_server(history: History) -> None:
     ending = threading.Event()
     ending.set()
 
-    assert asyncio.run(asyncio.wait_for(_raw(server.app(history, ending), "/api/changes"), 5))[0] == 200
+    assert asyncio.run(asyncio.wait_for(_raw(answers.app(history, ending), "/api/changes"), 5))[0] == 200
 
 
 def test_all_rows_come_first_and_then_how_far_reading_is(app: ASGIApp) -> None:
@@ -607,7 +607,7 @@ def test_rows_come_in_chunks_and_only_the_last_says_that_they_are_all(
     app: ASGIApp, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Whoever loses the connection between two is told all of them again."""
-    monkeypatch.setattr(server, "_ROWS", 2)
+    monkeypatch.setattr(answers, "_ROWS", 2)
     first, last, reading = _Listening(app).until(3)
 
     assert [[each["name"] for each in chunk.data["rows"]] for chunk in (first, last)] == [["runs", "good"], ["failed"]]
@@ -653,7 +653,7 @@ def test_who_comes_back_to_a_server_that_was_started_anew_is_told_everything(app
     """Its revisions are others."""
     (rows, _) = _Listening(app).until(2)
 
-    (rows, _) = _Listening(server.app(history, threading.Event()), last=rows.id).until(2)
+    (rows, _) = _Listening(answers.app(history, threading.Event()), last=rows.id).until(2)
 
     assert len(rows.data["rows"]) == 3
 
@@ -664,7 +664,7 @@ def test_a_row_is_told_whatever_its_key_looks_like(account: Account, history: Hi
     text = json.dumps({"detail": {"object": {"key": key}}}).replace("\\\\u", "\\u")
     account.start("odd", text=text)
     history.index.poll()
-    (rows, _) = _Listening(server.app(history, threading.Event())).until(2)
+    (rows, _) = _Listening(answers.app(history, threading.Event())).until(2)
 
     assert [each["name"] for each in rows.data["rows"]] == ["odd", "runs", "good", "failed"]
     if "ud800" not in key:
