@@ -15,7 +15,8 @@ from rich.text import Text
 from lockstep import paths
 from lockstep.errors import UserError
 from lockstep.executions import Execution, Follower, history
-from lockstep.history.archive import archive
+from lockstep.history.archive import archive_of
+from lockstep.history.run import Run
 from lockstep.objects import listing, out_of_step, put, remove
 from lockstep.stack import Stack
 from lockstep.view import follow
@@ -98,9 +99,10 @@ class Demo:
         """Each execution's history as Step Functions gives it, a summary, and a page to look at them."""
         directory = paths.RUN / "histories"
         directory.mkdir()
-        for number, each in enumerate(self.executions, start=1):
-            file = directory / f"{number}-{Path(each.key).name}-{each.change}.json"
-            file.write_text(json.dumps(history(self.stack, each.arn), indent=2, default=str, ensure_ascii=False))
+        runs = [Run.of(each.arn, history(self.stack, each.arn)) for each in self.executions]
+        for number, run in enumerate(runs, start=1):
+            file = directory / f"{number}-{Path(run.execution.key).name}-{run.execution.change}.json"
+            file.write_text(json.dumps(run.history, indent=2, default=str, ensure_ascii=False))
         summary = [each.as_json() for each in self.executions]
         (paths.RUN / "summary.json").write_text(json.dumps(summary, indent=2, ensure_ascii=False))
-        PAGE.write_text(archive(self.stack, [each.name for each in reversed(self.executions)]))
+        PAGE.write_text(archive_of(self.stack, runs[::-1]))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import Enum
@@ -252,15 +252,8 @@ class Follower:
 
     def _new(self) -> list[str]:
         """ARNs not seen before, newest first. A page of known ones ends the search: the list may lag a little."""
-        found: list[str] = []
-        known_in_a_row = 0
-        for each in listed(self.stack):
-            arn = each["executionArn"]
-            if arn not in self._seen:
-                found.append(arn)
-                known_in_a_row = 0
-            elif (known_in_a_row := known_in_a_row + 1) == _PAGE:
-                break
+        new = until_known(listed(self.stack), lambda each: each["executionArn"] not in self._seen, _PAGE)
+        found = [each["executionArn"] for each in new]
         self._seen.update(found)
         return found
 
@@ -272,6 +265,19 @@ def listed(stack: Stack, page: int = _PAGE) -> Iterator[ExecutionListItemTypeDef
     )
     for each in pages:
         yield from each["executions"]
+
+
+def until_known(
+    items: Iterable[ExecutionListItemTypeDef], is_new: Callable[[ExecutionListItemTypeDef], bool], known: int
+) -> Iterator[ExecutionListItemTypeDef]:
+    """Those that are new, until so many in a row are known: the list may lag a little, so the first proves nothing."""
+    known_in_a_row = 0
+    for each in items:
+        if is_new(each):
+            known_in_a_row = 0
+            yield each
+        elif (known_in_a_row := known_in_a_row + 1) == known:
+            return
 
 
 def history(stack: Stack, arn: str) -> list[HistoryEventTypeDef]:

@@ -32,6 +32,7 @@ _SIGNED_OUT: Final = (
 )
 _GONE: Final = frozenset({"StateMachineDoesNotExist", "ResourceNotFoundException", "NoSuchBucket"})
 _NO_OBJECT: Final = frozenset({"404", "NoSuchKey"})
+_NO_EXECUTION: Final = frozenset({"ExecutionDoesNotExist", "InvalidArn", "ValidationException"})  # of any such name
 _BUSY: Final = frozenset({"ThrottlingException", "Throttling", "TooManyRequestsException", "SlowDown"})
 
 
@@ -61,6 +62,11 @@ class ProblemError(Exception):
         super().__init__(str(problem))
         self.problem = problem
         self.status = status
+
+
+def is_of_no_execution(error: ClientError) -> bool:
+    """Whether Step Functions knows no execution of the name asked for, or none can be called so."""
+    return error.response["Error"]["Code"] in _NO_EXECUTION
 
 
 def status_of(error: ClientError | BotoCoreError) -> int:

@@ -10,7 +10,8 @@ from lockstep.history.graph import Graph
 from lockstep.history.index import Index
 from lockstep.history.object_page import ObjectPage
 from lockstep.history.pictures import described, embedded
-from lockstep.history.service import History
+from lockstep.history.run import Run
+from lockstep.history.service import History, read_run
 from lockstep.stack import Stack
 
 _PICTURED: Final = 12
@@ -21,8 +22,15 @@ def archive(stack: Stack, names: Sequence[str]) -> str:
 
     Raises: ProblemError when there is none of a name; UserError, ClientError, BotoCoreError.
     """
+    return archive_of(stack, [read_run(stack, name) for name in names])
+
+
+def archive_of(stack: Stack, runs: Sequence[Run]) -> str:
+    """The same with executions that have been read. Raises: UserError, ClientError, BotoCoreError."""
     history = History(stack, Graph.deployed(stack), Index(stack), is_live=False)
-    executions = {name: history.execution(name) for name in names}
+    for each in runs:
+        history.index.put(each.execution)
+    executions = {each.execution.name: history.told(each) for each in runs}
     return page.one_file(
         {
             "stack": history.about(),

@@ -20,13 +20,15 @@ from rich.text import Text
 from lockstep import paths, view
 from lockstep.command import EXIT_FAILED, AsJson, Profile, Region, StackName, stack_of
 from lockstep.errors import UserError
-from lockstep.executions import Execution, Follower, Outcome, listed, name_of
+from lockstep.executions import Follower, Outcome, listed, name_of
 from lockstep.executions import history as events_of
 from lockstep.history import archive
 from lockstep.history.run import Run
 from lockstep.history.server import PORT, serving_stack
+from lockstep.history.service import read_run
 from lockstep.history.terminal.table import table
 from lockstep.history.terminal.way import way
+from lockstep.problems import is_of_no_execution
 from lockstep.stack import Stack
 
 _NEWEST: Final = 50
@@ -65,9 +67,14 @@ def history(
     if html is not None and execution:
         _write(html, archive.archive(stack, [_name(stack, each) for each in execution]), screen)
         return
-    found = [each for each in _newest(stack, limit) if key in each.key and (not outcome or each.outcome in outcome)]
+    runs = [
+        each
+        for each in _newest(stack, limit)
+        if key in each.execution.key and (not outcome or each.execution.outcome in outcome)
+    ]
+    found = [each.execution for each in runs]
     if html is not None:
-        _write(html, archive.archive(stack, [each.name for each in found]), screen)
+        _write(html, archive.archive_of(stack, runs), screen)
     elif as_json:
         view.print_json([each.as_json() for each in found])
     else:
@@ -87,11 +94,7 @@ def show(
 ) -> None:
     """Show the way of one execution through the state machine: how long each step took, and why it went that way."""
     stack = stack_of(stack_name, profile, region)
-    arn = stack.execution_arn(_name(stack, execution))
-    events = events_of(stack, arn)
-    if not events:
-        raise UserError("it has only just been started: there is nothing to see yet")
-    run = Run.of(arn, events)
+    run = read_run(stack, _name(stack, execution))
     if as_json:
         view.print_json(run.as_json())
     else:
@@ -138,12 +141,12 @@ def _write(file: Path, html: str, screen: Console) -> None:
     screen.print(f"{paths.relative(file.resolve())}, {len(html.encode()) / 1e6:.1f} MB: open it in a browser")
 
 
-def _newest(stack: Stack, limit: int) -> list[Execution]:
+def _newest(stack: Stack, limit: int) -> list[Run]:
     found = []
     for each in islice(listed(stack), limit):
         with suppress(stack.stepfunctions.exceptions.ExecutionDoesNotExist):  # AWS forgets it just now
             if events := events_of(stack, arn := each["executionArn"]):
-                found.append(Execution.read(arn, events))
+                found.append(Run.of(arn, events))
     return found
 
 
@@ -165,7 +168,7 @@ def _is_there(stack: Stack, name: str) -> bool:
     try:
         stack.stepfunctions.describe_execution(executionArn=stack.execution_arn(name))
     except ClientError as error:
-        if error.response["Error"]["Code"] not in {"ExecutionDoesNotExist", "InvalidArn", "ValidationException"}:
+        if not is_of_no_execution(error):
             raise
         return False
     return True

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from lockstep.executions import Execution, history, listed, name_of
+from lockstep.executions import Execution, history, listed, name_of, until_known
 from lockstep.history.cache import Cache
 from lockstep.history.run import milliseconds, row
 from lockstep.problems import Problem, problem_of
@@ -148,7 +148,11 @@ class Index:
     def _list(self) -> None:
         """List all that is new. A listing that an error has cut short is made up for: the next one goes to the end."""
         was_complete, self._is_complete = self._is_complete, False
-        self._list_new() if was_complete else self._list_all()
+        if was_complete:
+            for _ in until_known(listed(self.stack, _PAGE), self._take, min(_PAGE, self.limit)):
+                pass  # it has been taken
+        else:
+            self._list_all()
         self._is_complete = True
 
     def _list_all(self) -> None:
@@ -157,14 +161,6 @@ class Index:
                 self.progress = replace(self.progress, is_cut=True)
                 return
             self._take(item)
-
-    def _list_new(self) -> None:
-        """The list may lag a little, so the first known execution proves nothing; a page of them does."""
-        known_in_a_row = 0
-        for item in listed(self.stack, _PAGE):
-            known_in_a_row = 0 if self._take(item) else known_in_a_row + 1
-            if known_in_a_row == min(_PAGE, self.limit):
-                return
 
     def _take(self, item: ExecutionListItemTypeDef) -> bool:
         """Whether it is new, or runs again after it had ended."""

@@ -12,7 +12,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from lockstep.executions import Execution, Outcome, name_of
 from lockstep.history.pictures import Picture, Side, look
-from lockstep.history.run import row
+from lockstep.history.run import by_name, row
 from lockstep.problems import Problem, problem_of
 from lockstep.stack import Stack
 from objectlock import record
@@ -138,7 +138,7 @@ class ObjectPage:
         return {
             "execution": row(execution),
             "fate": fate(execution),
-            "why": row(execution)["explanation"],
+            "why": by_name(execution.explanation),
             "covered_by": None if covered_by is None or covered_by is execution else covered_by.name,
         }
 

@@ -62,7 +62,7 @@ class Run:
         return {
             "execution": row(self.execution),
             "error": failure.error if failure else "",
-            "cause": _by_name(failure.cause) if failure else "",
+            "cause": by_name(failure.cause) if failure else "",
             "plain": asdict(self.plain) if self.plain else None,
             "path": [
                 {"from": source, "to": target, "kind": kind, "count": count}
@@ -101,7 +101,7 @@ def reason(visit: Visit) -> str:
     seen = visit.output if isinstance(visit.output, Mapping) else visit.input
     lock = seen.get("lock") if isinstance(seen, Mapping) else None
     if visit.type in {"Choice", "Wait", "Succeed"} and isinstance(lock, Mapping):
-        return _by_name(str(lock.get("reason") or ""))
+        return by_name(str(lock.get("reason") or ""))
     return ""
 
 
@@ -116,7 +116,7 @@ def row(execution: Execution) -> dict[str, Any]:
         "started": milliseconds(execution.started),
         "stopped": None if execution.stopped is None else milliseconds(execution.stopped),
         "state": execution.states[-1] if execution.states and not execution.outcome.is_final else None,
-        "explanation": _by_name(execution.explanation),
+        "explanation": by_name(execution.explanation),
         "sequencer": execution.sequencer,
     }
 
@@ -126,7 +126,7 @@ def milliseconds(at: datetime) -> int:
     return round(at.timestamp() * 1000)
 
 
-def _by_name(text: str) -> str:
+def by_name(text: str) -> str:
     """ARNs of executions are long, and all but their end is the same."""
     return " ".join(name_of(word) if ":execution:" in word else word for word in text.split(" "))
 
@@ -148,7 +148,7 @@ def _visit(visit: Visit) -> dict[str, Any]:
         "reason": reason(visit) or _retried(visit),
         "input": visit.input,
         "output": visit.output,
-        "error": None if failure is None else {"error": failure.error, "cause": _by_name(failure.cause)},
+        "error": None if failure is None else {"error": failure.error, "cause": by_name(failure.cause)},
     }
 
 

@@ -15,7 +15,7 @@ from lockstep.history.index import Index
 from lockstep.history.object_page import Lock, ObjectPage
 from lockstep.history.plain import MEANINGS
 from lockstep.history.run import Run, milliseconds
-from lockstep.problems import Problem, ProblemError
+from lockstep.problems import Problem, ProblemError, is_of_no_execution
 from lockstep.stack import Stack
 
 _NO_EXECUTION: Final = Problem(
@@ -58,23 +58,18 @@ class History:
         }
 
     def run(self, name: str) -> Run:
-        """Raises: ProblemError when there is none of that name; ClientError, BotoCoreError."""
-        try:
-            found = history(self.stack, arn := self.stack.execution_arn(name))
-        except ClientError as error:
-            if error.response["Error"]["Code"] in {"ExecutionDoesNotExist", "InvalidArn", "ValidationException"}:
-                raise ProblemError(_NO_EXECUTION, 404) from error
-            raise
-        if not found:
-            raise ProblemError(Problem("It has only just been started", "There is nothing to read yet."), 404)
-        run = Run.of(arn, found)
+        """One execution, as it is now. Raises as `read_run`."""
+        run = read_run(self.stack, name)
         self.index.put(run.execution)
         return run
 
     def execution(self, name: str) -> dict[str, Any]:
-        """One execution in full. Raises as `run`."""
-        run = self.run(name)
-        again = next_name(name)
+        """One execution in full. Raises as `read_run`."""
+        return self.told(self.run(name))
+
+    def told(self, run: Run) -> dict[str, Any]:
+        """What there is to say about an execution that has been read."""
+        again = next_name(run.execution.name)
         has_been = self.index.has(self.stack.execution_arn(again))
         can_be = self.is_live and run.execution.outcome.may_be_started_again
         return {
@@ -127,3 +122,16 @@ class History:
             "until": lock.lease_expires_at,
             "is_live": lock.is_live,
         }
+
+
+def read_run(stack: Stack, name: str) -> Run:
+    """Raises: ProblemError when there is no execution of that name; ClientError, BotoCoreError."""
+    try:
+        found = history(stack, arn := stack.execution_arn(name))
+    except ClientError as error:
+        if is_of_no_execution(error):
+            raise ProblemError(_NO_EXECUTION, 404) from error
+        raise
+    if not found:
+        raise ProblemError(Problem("It has only just been started", "There is nothing to read yet."), 404)
+    return Run.of(arn, found)

@@ -17,10 +17,7 @@ from PIL import Image
 from lockstep import local, paths
 from lockstep.executions import Execution, Follower
 from lockstep.stack import Stack
-from tests.browser.conftest import browser
 from tests.e2e.gateway import Call, Gateway
-
-__all__ = ["browser"]  # one for the whole session
 
 DEADLINE_SECONDS: Final = 120
 HAPPY_PATH: Final = ("AcquireLock", "RouteWork", "ConvertToGrayscale", "ReleaseLock")

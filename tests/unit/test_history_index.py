@@ -344,12 +344,18 @@ def test_those_that_cannot_be_read_yet_do_not_keep_others_from_being_read(accoun
     assert set(older) < set(account.reads())
 
 
-def test_a_redriven_execution_is_looked_at_again(account: Account) -> None:
+def redriven(account: Account) -> Index:
+    """An index that knows an execution as it was before its redrive."""
     account.start("a")
     account.fail("a")
     about = index()
     about.poll()
     account.redrive("a")
+    return about
+
+
+def test_a_redriven_execution_is_looked_at_again(account: Account) -> None:
+    about = redriven(account)
     about.poll()
     assert outcomes(about) == {"a": Outcome.WORKING}
     account.convert("a")
@@ -359,11 +365,7 @@ def test_a_redriven_execution_is_looked_at_again(account: Account) -> None:
 
 
 def test_a_redriven_execution_that_ends_between_two_polls_is_looked_at_again(account: Account) -> None:
-    account.start("a")
-    account.fail("a")
-    about = index()
-    about.poll()
-    account.redrive("a")
+    about = redriven(account)
     account.convert("a")
     about.poll()
     about.poll()
@@ -372,11 +374,7 @@ def test_a_redriven_execution_that_ends_between_two_polls_is_looked_at_again(acc
 
 
 def test_what_was_known_of_a_redriven_execution_stays_until_it_is_read_again(account: Account) -> None:
-    account.start("a")
-    account.fail("a")
-    about = index()
-    about.poll()
-    account.redrive("a")
+    about = redriven(account)
     account.refuse("GetExecutionHistory", Refused("ThrottlingException"))
     about.poll()
 
@@ -385,11 +383,7 @@ def test_what_was_known_of_a_redriven_execution_stays_until_it_is_read_again(acc
 
 def test_a_redriven_execution_that_still_seems_to_run_is_not_read_for_ever(account: Account) -> None:
     """The list may be behind the history."""
-    account.start("a")
-    account.fail("a")
-    about = index()
-    about.poll()
-    account.redrive("a")
+    about = redriven(account)
     account.convert("a")
     account.executions["a"].seems_to_run = True
     about.poll()

@@ -13,7 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from lockstep.executions import Execution
-from lockstep.history.run import row as row_of
+from lockstep.history.run import by_name
 from lockstep.history.terminal.words import NOTHING, so_far
 from lockstep.view import STYLES, visible
 
@@ -78,7 +78,7 @@ def _make_room(rows: Sequence[Sequence[Text]], width: int) -> None:
 
 
 def _explanation(execution: Execution, name: str) -> Iterator[Text]:
-    explanation = str(row_of(execution)["explanation"]).strip(": ")
+    explanation = by_name(execution.explanation).strip(": ")
     if explanation:
         text = f"{name} {execution.key} {execution.outcome.value}: {' '.join(explanation.split())}"
         yield Text(visible(text), STYLES[execution.outcome])
