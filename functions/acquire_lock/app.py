@@ -36,4 +36,8 @@ def handler(payload: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     metrics.count(METRICS[decision.work])
     if decision.is_grant:
         metrics.seconds("WaitSeconds", decision.waited_ms / 1000)
+    if decision.work is Work.HELD:
+        metrics.seconds("WaitingSeconds", decision.waited_ms / 1000)
+    if decision.taken_from is not None:
+        metrics.count("LeaseExpired")
     return answer

@@ -81,10 +81,11 @@ def end_work(attempt: Attempt) -> Transition:
 def note_output(attempt: Attempt, found: OutputObject | None, *, now: int) -> Transition:
     """Put on record what was found in place of the output that was to be replaced, and end the attempt.
 
-    A token above ours that has no record is of a record that was lost: tokens go on from there.
+    From which input that was made is not known: should nobody replace it, no event may be stale for it. A token above
+    ours that has no record is of a record that was lost: tokens go on from there.
     """
     put: dict[str, Value] = {FENCING_TOKEN: attempt.token}
-    remove = [WORKER_UNTIL]
+    remove = [WORKER_UNTIL, APPLIED_SOURCE]
     if found is None:
         remove.append(OUTPUT_ETAG)
     else:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from objectlock.conditions import Absent, AllOf, AnyOf, Condition, Equals, Less, Not
 from objectlock.record import (
     ABSENT,
@@ -11,18 +13,35 @@ from objectlock.record import (
     LEASE_EXPIRES_AT,
     NEWEST_SEQUENCER,
     OWNER,
+    RECORD_VERSION,
+    VERSION,
     WORKER_UNTIL,
+    Transition,
 )
 from objectlock.sequencer import Sequencer
 
 
-def lock_is_free(owner: str, now: int) -> Condition:
+def version_is_known() -> Condition:
+    """We know what the record means: after a rollback it may be of a version that is newer than this code."""
+    return AnyOf((Absent(RECORD_VERSION), Equals(RECORD_VERSION, VERSION)))
+
+
+def guarded(transition: Transition) -> Transition:
+    """The transition, for a record of a version that we know: every write to the table has this clause."""
+    return replace(transition, condition=AllOf((version_is_known(), transition.condition)))
+
+
+def lock_is_free(owner: str) -> Condition:
     """Nobody else works on the object.
 
-    An expired lease counts as free, so that an execution that was aborted or crashed blocks nobody for good.
-    The owner itself counts too: when the answer to a granted acquire is lost, its retry must not wait for itself.
+    The owner itself counts as nobody: when the answer to a granted acquire is lost, its retry must not wait for itself.
     """
-    return AnyOf((Absent(OWNER), Less(LEASE_EXPIRES_AT, now), owner_is(owner)))
+    return AnyOf((Absent(OWNER), owner_is(owner)))
+
+
+def lease_has_ended(now: int) -> Condition:
+    """Whoever holds the lock has no right to it any more: an execution that was aborted or crashed blocks nobody."""
+    return Less(LEASE_EXPIRES_AT, now)
 
 
 def owner_is(owner: str) -> Condition:
@@ -32,7 +51,7 @@ def owner_is(owner: str) -> Condition:
 
 def lease_is_live(now: int) -> Condition:
     """Nobody can have taken the lock: an execution that comes back late, as when it is redriven, asks for it anew."""
-    return Not(Less(LEASE_EXPIRES_AT, now))
+    return Not(lease_has_ended(now))
 
 
 def no_attempt_in_flight(now: int) -> Condition:

@@ -61,18 +61,34 @@ class _Expression:
                 return text
 
     def update(self, transition: Transition) -> str:
-        put = ", ".join(f"{self.name(each)} = {self.value(value)}" for each, value in transition.put.items())
-        remove = ", ".join(map(self.name, transition.remove))
-        add = ", ".join(f"{self.name(each)} {self.value(value)}" for each, value in transition.add.items())
-        return " ".join(f"{verb} {what}" for verb, what in (("SET", put), ("REMOVE", remove), ("ADD", add)) if what)
+        put = [f"{self.name(each)} = {self.value(value)}" for each, value in transition.put.items()]
+        put += [self._put_once(each, value) for each, value in transition.put_once.items()]
+        remove = [self.name(each) for each in transition.remove]
+        add = [f"{self.name(each)} {self.value(value)}" for each, value in transition.add.items()]
+        actions = {"SET": put, "REMOVE": remove, "ADD": add}
+        return " ".join(f"{verb} {', '.join(what)}" for verb, what in actions.items() if what)
+
+    def _put_once(self, attribute: str, value: Value) -> str:
+        name = self.name(attribute)
+        return f"{name} = if_not_exists({name}, {self.value(value)})"
 
 
 @dataclass(frozen=True)
 class DynamoDBLockStore:
-    """A `LockStore` in a table whose partition key is `object_id`. One UpdateItem a transition, no reads."""
+    """A `LockStore` in a table whose partition key is `object_id`. One UpdateItem a transition, no reads.
+
+    As `LockRecords`, it reads.
+    """
 
     client: DynamoDBClient
     table: str
+
+    @busy_is_unavailable
+    def read(self, object_id: str) -> Item:
+        """Raises: ServiceUnavailable."""
+        key = {OBJECT_ID: _to_dynamodb(object_id)}
+        found = self.client.get_item(TableName=self.table, Key=key, ConsistentRead=True)
+        return _to_item(cast("dict[str, Any]", found).get("Item", {}))
 
     @busy_is_unavailable
     def apply(self, transition: Transition) -> Outcome:

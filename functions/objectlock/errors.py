@@ -9,6 +9,10 @@ class InvalidEvent(Exception):
     """The input is no S3 object event we can act on; the message names the field. Permanent."""
 
 
+class UnknownRecordVersion(Exception):
+    """The lock record is of a version that this code does not know; nothing was changed. Permanent for this version."""
+
+
 class SourceRejected(Exception):
     """The input object can never be converted: no image, truncated, unsupported. Permanent."""
 

@@ -13,15 +13,18 @@ from objectlock.clauses import (
     attempt_is,
     event_is_new,
     is_tombstone,
+    lease_has_ended,
     lock_is_free,
     no_attempt_in_flight,
     nothing_newer_seen,
     owner_is,
     token_is,
 )
-from objectlock.conditions import Absent, AllOf, AnyOf, Equals, Item, Less, Not, Value
+from objectlock.conditions import Absent, AllOf, AnyOf, Condition, Equals, Item, Less, Not, Value
 from objectlock.record import (
     ABSENT,
+    APPLIED_AT,
+    APPLIED_BY,
     APPLIED_SEQUENCER,
     APPLIED_SOURCE,
     CLOCK_MARGIN_MS,
@@ -30,7 +33,10 @@ from objectlock.record import (
     NEWEST_SEQUENCER,
     OUTPUT_ETAG,
     OWNER,
+    RECORD_SINCE,
+    RECORD_VERSION,
     TOMBSTONE_SECONDS,
+    VERSION,
     WORKER_UNTIL,
     Transition,
 )
@@ -45,11 +51,13 @@ class Claim:
 
     Attributes:
         forced: look again whatever the watermark says; for what was found stale but is not, or lost its lease.
+        takes_over: also from an owner whose lease has ended.
     """
 
     owner: str
     sequencer: Sequencer
     forced: bool = False
+    takes_over: bool = False
 
     @property
     def object_id(self) -> str:
@@ -63,6 +71,7 @@ class Refusal(Enum):
     SUPERSEDED = "SUPERSEDED"  # a newer execution holds the lock or waits for it: it will see what we would
     HELD = "HELD"  # another execution works on the object
     OVERTAKEN = "OVERTAKEN"  # free, but a newer event is on record: grant without lowering that mark
+    EXPIRED = "EXPIRED"  # held by one whose lease has ended: to be taken over, and told
 
 
 def grant(claim: Claim, *, now: int, lease_ms: int) -> Transition:
@@ -77,14 +86,16 @@ def grant(claim: Claim, *, now: int, lease_ms: int) -> Transition:
 
 def grant_overtaken(claim: Claim, *, now: int, lease_ms: int) -> Transition:
     """Take the lock although a newer event is on record: its execution may have failed, and this one is here."""
-    clauses = [lock_is_free(claim.owner, now)]
+    clauses = [_may_be_taken(claim, now)]
     if not claim.forced:
         clauses.append(event_is_new(claim.sequencer))
     return Transition(
         claim.object_id,
         AllOf(tuple(clauses)),
-        put={OWNER: claim.owner, LEASE_EXPIRES_AT: now + lease_ms},
-        remove=(EXPIRES_AT,),  # TTL must not delete a record that is in use
+        put={OWNER: claim.owner, LEASE_EXPIRES_AT: now + lease_ms, RECORD_VERSION: VERSION},
+        put_once={RECORD_SINCE: now},
+        # TTL must not delete a record that is in use. And what is written from here on is no change, until a release.
+        remove=(EXPIRES_AT, APPLIED_AT, APPLIED_BY),
     )
 
 
@@ -95,15 +106,25 @@ def why_refused(claim: Claim, item: Item, *, now: int) -> Refusal:
     """
     if not claim.forced and not event_is_new(claim.sequencer).holds(item):
         return Refusal.STALE
-    if lock_is_free(claim.owner, now).holds(item):
+    if _may_be_taken(claim, now).holds(item):
         return Refusal.OVERTAKEN
+    if lease_has_ended(now).holds(item):
+        return Refusal.EXPIRED
     if not claim.forced and not nothing_newer_seen(claim.sequencer).holds(item):
         return Refusal.SUPERSEDED
     return Refusal.HELD
 
 
+def _may_be_taken(claim: Claim, now: int) -> Condition:
+    free = lock_is_free(claim.owner)
+    return AnyOf((free, lease_has_ended(now))) if claim.takes_over else free
+
+
 def register(claim: Claim) -> Transition:
-    """Put a waiting event on record, so that older ones need not wait as well. The mark is raised, never lowered."""
+    """Put a waiting event on record, so that older ones need not wait as well. The mark is raised, never lowered.
+
+    The version stays that of the owner, who has to understand the record until it is free.
+    """
     return Transition(
         claim.object_id,
         nothing_newer_seen(claim.sequencer),
@@ -152,7 +173,7 @@ def release(owner: str, applied: Applied, *, now: int) -> Transition:
 
 def release_behind(owner: str, applied: Applied, *, now: int) -> Transition:
     """The same for a forced claim whose event is older than the watermark, which never goes back."""
-    put: dict[str, Value] = {APPLIED_SOURCE: applied.source}
+    put: dict[str, Value] = {APPLIED_SOURCE: applied.source, APPLIED_AT: now, APPLIED_BY: owner}
     remove = [OWNER, LEASE_EXPIRES_AT, WORKER_UNTIL]
     if applied.output_etag is None:
         remove.append(OUTPUT_ETAG)
@@ -160,7 +181,8 @@ def release_behind(owner: str, applied: Applied, *, now: int) -> Transition:
         put[OUTPUT_ETAG] = applied.output_etag
     if applied.source == ABSENT:
         put[EXPIRES_AT] = _tombstone_expiry(now)
-    return Transition(applied.object_id, attempt_is(owner, applied.token), put, tuple(remove))
+    since = {RECORD_SINCE: now}  # where the grant was one of the version before the change feed
+    return Transition(applied.object_id, attempt_is(owner, applied.token), put, tuple(remove), put_once=since)
 
 
 def is_only_behind(owner: str, applied: Applied, item: Item) -> bool:
@@ -183,6 +205,7 @@ class Kept(Enum):
     NOT_OURS = "NOT_OURS"  # it holds none
     AT_WORK = "AT_WORK"  # a worker of it may still be running
     TOMBSTONE = "TOMBSTONE"  # the object is deleted: its record is to expire again
+    PRESENT = "PRESENT"  # the object is there by now: its record is to stay
 
 
 def give_up(object_id: str, owner: str, *, now: int) -> Transition:
@@ -196,10 +219,12 @@ def give_up_tombstone(object_id: str, owner: str, *, now: int) -> Transition:
 
 
 def why_kept(owner: str, item: Item, *, now: int) -> Kept:
-    """Read off the item that refused `give_up` what is to be done."""
+    """Read off the item that refused `give_up`, or `give_up_tombstone`, what is to be done."""
     if not owner_is(owner).holds(item):
         return Kept.NOT_OURS
-    return Kept.TOMBSTONE if no_attempt_in_flight(now).holds(item) else Kept.AT_WORK
+    if not no_attempt_in_flight(now).holds(item):
+        return Kept.AT_WORK
+    return Kept.TOMBSTONE if is_tombstone().holds(item) else Kept.PRESENT
 
 
 def cut_lease(object_id: str, owner: str, worker_until: int) -> Transition:

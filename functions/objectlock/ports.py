@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from objectlock.attempts import OutputObject
+from objectlock.conditions import Item
 from objectlock.record import Outcome, Transition
 
 
@@ -67,6 +68,14 @@ class LockStore(Protocol):
         ...
 
 
+class LockRecords(Protocol):
+    """The lock table, for who only wants to know."""
+
+    def read(self, object_id: str) -> Item:
+        """The item as it is now; an empty one where there is none."""
+        ...
+
+
 class SourceBucket(Protocol):
     """The input bucket. Reads are strongly consistent."""
 
@@ -108,4 +117,12 @@ class OutputBucket(Protocol):
             OutputChanged: it has another one, or is not there.
             WriteInDoubt: there was no answer.
         """
+        ...
+
+
+class LabelledOutputs(Protocol):
+    """The output bucket, for who only wants to know."""
+
+    def made_from(self, key: str) -> str | None:
+        """Tag of the input that the object was made from, empty if it does not say; None where there is no output."""
         ...

@@ -71,7 +71,10 @@ class S3SourceBucket:
 
 @dataclass(frozen=True)
 class S3OutputBucket:
-    """An `OutputBucket`, by S3's conditional requests. They need s3:GetObject, and s3:ListBucket as above."""
+    """An `OutputBucket`, by S3's conditional requests, and its `LabelledOutputs`.
+
+    Both need s3:GetObject, and s3:ListBucket as above.
+    """
 
     client: S3Client
     bucket: str
@@ -91,6 +94,12 @@ class S3OutputBucket:
         """Raises: ServiceUnavailable."""
         found = self._head(key)
         return found is not None and (found["Metadata"].get(SOURCE_TAG), _etag(found)) == (source, etag)
+
+    @busy_is_unavailable
+    def made_from(self, key: str) -> str | None:
+        """Raises: ServiceUnavailable."""
+        found = self._head(key)
+        return None if found is None else found["Metadata"].get(SOURCE_TAG, "")
 
     @busy_is_unavailable
     def write(self, key: str, picture: Picture, label: Label, *, replaces: str | None) -> str:

@@ -33,6 +33,11 @@ class Sequencer:
             raise ValueError(msg)
         return cls(object_id, lowered.rstrip("0"))
 
+    @classmethod
+    def before_all(cls, object_id: str) -> Sequencer:
+        """The place of a look that no event of S3 has asked for: older than each of theirs, nobody's successor."""
+        return cls(object_id, "0")  # not the empty string, which in the metadata of an output looks like none
+
     def __lt__(self, other: object) -> bool:
         """Raises: TypeError for a sequencer of another object, which says nothing about this one."""
         if not isinstance(other, Sequencer):

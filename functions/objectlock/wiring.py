@@ -66,7 +66,10 @@ def lock_protocol() -> LockProtocol:
 
 @cache
 def worker() -> Worker:
-    """The worker between both buckets, under that lock."""
+    """The worker between both buckets, under that lock. Raises: ValueError when they are one bucket."""
+    if os.environ["OUTPUT_BUCKET"] == os.environ["INPUT_BUCKET"]:
+        msg = "OUTPUT_BUCKET is INPUT_BUCKET: an output would replace its input, and be taken for a new one"
+        raise ValueError(msg)
     return Worker(lock_protocol(), source_bucket(), output_bucket())
 
 

@@ -90,9 +90,16 @@ class Worker:
         """Whether the output is of this very input, as in a burst, whose first executions see the last photo already.
 
         The record says so first, and only then is the output asked: it costs nothing where the input is new.
+
+        Raises: OutputChanged when the output says otherwise, before anything is converted for a write in vain.
         """
         etag = attempt.output_etag
-        return etag is not None and attempt.source == tag and self.output.shows(event.key, tag, etag)
+        if etag is None or attempt.source != tag:
+            return False
+        if not self.output.shows(event.key, tag, etag):
+            msg = f"{event.object_id}: the output is not the one that the lock record tells of"
+            raise OutputChanged(msg)
+        return True
 
     def _remove(self, event: ObjectEvent, attempt: Attempt, applied: Applied) -> Applied:
         """Leave no output, also none that the record does not know of."""

@@ -7,7 +7,7 @@ from typing import Any
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from objectlock.errors import InvalidEvent
+from objectlock.errors import InvalidEvent, UnknownRecordVersion
 from objectlock.metrics import errors_counted
 from objectlock.task import Failure, Task, applied_answer
 from objectlock.wiring import lock_protocol
@@ -31,7 +31,7 @@ def handler(payload: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
 
 def after_failure(task: Task, failure: Failure) -> dict[str, Any]:
     """Free the lock if this execution holds it, and answer with the failure in plain words."""
-    with suppress(InvalidEvent):  # AcquireLock refused it too, and locked nothing
+    with suppress(InvalidEvent, UnknownRecordVersion):  # AcquireLock refused it too, and locked nothing
         came_of_it = lock_protocol().give_up(task.event.object_id, task.owner)
         logger.info("gave up", extra={"object_id": task.event.object_id, "lock": came_of_it.value})
     logger.error("failed", extra=asdict(failure))
