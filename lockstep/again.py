@@ -33,5 +33,5 @@ def start_again(stack: Stack, arn: str) -> str:
     client = stack.stepfunctions
     found = client.describe_execution(executionArn=arn)
     name = next_name(found["name"])
-    client.start_execution(stateMachineArn=stack.state_machine_arn, name=name, input=found["input"])
+    client.start_execution(stateMachineArn=stack.starts_on, name=name, input=found["input"])
     return name

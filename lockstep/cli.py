@@ -25,9 +25,12 @@ from lockstep.command import (
 from lockstep.demo import PAGE, Demo
 from lockstep.errors import UserError
 from lockstep.executions import Execution, Follower
+from lockstep.feed import commands as feed
 from lockstep.history import commands
 from lockstep.history.server import serving_stack
 from lockstep.objects import put, remove
+from lockstep.reconcile.commands import reconcile
+from lockstep.redrive.commands import redrive
 from lockstep.status import Status
 
 __all__ = ["app"]
@@ -106,8 +109,17 @@ def status(
         found.show(view.console())
 
 
-for each in (commands.history, commands.show, commands.watch):
+for each in (commands.history, commands.show, commands.watch, redrive, reconcile):
     command(each)
+
+feed_group = typer.Typer(
+    help="The ordered feed of what has changed in the output bucket: follow it, load it, compare it with the bucket.",
+    no_args_is_help=True,
+)
+app.add_typer(feed_group, name="feed")
+command(feed.tail, feed_group)
+command(feed.load, feed_group)
+command(feed.verify, feed_group)
 
 
 def _checked(key: str) -> str:

@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 import signal
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from functools import wraps
 from typing import Annotated, Final, NoReturn, ParamSpec
+from urllib.parse import urlsplit
 
 import typer
-from botocore.exceptions import BotoCoreError, ClientError, EndpointConnectionError
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    ConnectionClosedError,
+    ConnectTimeoutError,
+    EndpointConnectionError,
+)
 from rich.console import Console
 
 from lockstep import local
@@ -41,26 +49,40 @@ Region = Annotated[str | None, typer.Option(help="AWS region, if not from the en
 AsJson = Annotated[bool, typer.Option("--json", help="JSON on standard output, for programs; the rest goes to stderr.")]
 
 
-def command(function: Callable[P, None]) -> Callable[P, None]:
-    """Register a command whose mistakes end as one message, and whose interruption as exit code 130."""
+def command(function: Callable[P, None], group: typer.Typer = app) -> Callable[P, None]:
+    """Register a guarded command, below another one if that is a group."""
+    found = guarded(function)
+    group.command(function.__name__.rstrip("_"))(found)
+    return found
+
+
+def guarded(function: Callable[P, None]) -> Callable[P, None]:
+    """Make a command's mistakes end as one message, and its interruption as exit code 130."""
 
     @wraps(function)
-    def guarded(*args: P.args, **kwargs: P.kwargs) -> None:
+    def called(*args: P.args, **kwargs: P.kwargs) -> None:
         for each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):  # all the same: what was started has to end
             signal.signal(each, _interrupt)
         try:
             function(*args, **kwargs)
         except (ProblemError, UserError) as error:
             _fail(str(error))
-        except EndpointConnectionError as error:
-            _fail(f"{error.kwargs['endpoint_url']} does not answer")
+        except (EndpointConnectionError, ConnectTimeoutError, ConnectionClosedError) as error:
+            _fail(_unanswered(error.kwargs["endpoint_url"]))
         except (ClientError, BotoCoreError) as error:
             _fail(str(problem_of(error)))
         except KeyboardInterrupt:
             raise typer.Exit(EXIT_INTERRUPTED) from None
 
-    app.command(function.__name__.rstrip("_"))(guarded)
-    return guarded
+    return called
+
+
+def _unanswered(url: str) -> str:
+    to = urlsplit(url)
+    advice = "look at your network and your proxy"
+    if to.hostname in {"127.0.0.1", "localhost"}:
+        advice = "the local stack has ended; start it again with `make up`"
+    return f"{to.scheme}://{to.netloc} does not answer: {advice}"  # without what was asked
 
 
 def _interrupt(*_: object) -> NoReturn:
@@ -97,6 +119,19 @@ def stack_of(stack_name: str | None, profile: str | None, region: str | None) ->
         return Stack.on_aws(stack_name, profile, region)
     _refuse_aws_options(profile, region)
     return local.running_stack()
+
+
+def has_terminal() -> bool:
+    """Whether somebody is there to be asked."""
+    return sys.stdin.isatty()
+
+
+def confirmed(question: str, *, for_programs: bool) -> bool:
+    """Ask; standard output is for programs then. Raises: KeyboardInterrupt when there is no answer."""
+    try:
+        return typer.confirm(question, err=for_programs)
+    except typer.Abort:
+        raise KeyboardInterrupt from None
 
 
 def _refuse_aws_options(profile: str | None, region: str | None) -> None:

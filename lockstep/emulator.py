@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import socket
@@ -27,6 +28,7 @@ CREDENTIALS: Final = {
 }
 # Without a cap each of a hundred uploads gets a process of its own.
 _LAMBDA_CONCURRENCY: Final = 16
+_STATE: Final = "state"  # of a kept one, below its directory
 _START_SECONDS: Final = 60
 _STOP_SECONDS: Final = 15
 
@@ -66,6 +68,7 @@ def running(
     Raises: UserError when it does not start; the message names its log.
     """
     directory.mkdir(parents=True, exist_ok=True)
+    _begin_streams_anew(directory / _STATE)
     log = directory / "emulator.log"
     endpoint_url = f"http://{HOST}:{_free_port(port)}"
     with log.open("wb") as out:
@@ -91,6 +94,18 @@ def answers(endpoint_url: str) -> bool:
     return False
 
 
+def _begin_streams_anew(state: Path) -> None:
+    """Have Lambda read the tables' streams from their beginning.
+
+    The emulator keeps how far they were read, but not what is in them: it would leave out as much of the new ones.
+    """
+    file = state / "lambda.json"
+    if file.exists():
+        saved = json.loads(file.read_text(encoding="utf-8"))
+        saved["payload"]["dynamodb_stream_positions"] = {}
+        file.write_text(json.dumps(saved), encoding="utf-8")
+
+
 def _settings(endpoint_url: str, directory: Path, *, keep: bool) -> dict[str, str]:
     """The emulator's settings; AWS_ENDPOINT_URL among its own variables is what its Lambda functions get."""
     temporary = directory / "tmp"
@@ -106,7 +121,7 @@ def _settings(endpoint_url: str, directory: Path, *, keep: bool) -> dict[str, st
         "LOCKSTEP_PYTHON": sys.executable,
     }
     if keep:
-        state = directory / "state"
+        state = directory / _STATE
         settings |= {
             "PERSIST_STATE": "1",
             "S3_PERSIST": "1",

@@ -38,11 +38,18 @@ def temporary_stack(
 
     `variables` are more of the environment of its functions.
     """
+    with temporary_emulator(say, directory, variables) as running:
+        yield _deployed(say, directory, running)
+
+
+@contextmanager
+def temporary_emulator(say: Say, directory: Path, variables: Mapping[str, str] | None = None) -> Iterator[Emulator]:
+    """An emulator with nothing in it, for a stack of any template, gone when the block ends. Raises: UserError."""
     emulator.leave_aws()
     with _alone_in(directory):
         shutil.rmtree(directory, ignore_errors=True)
-        with _stack(say, directory, variables=variables) as (_, stack):
-            yield stack
+        with _emulator(say, directory, variables=variables) as running:
+            yield running
 
 
 @contextmanager
@@ -55,7 +62,8 @@ def kept_stack(say: Say) -> Iterator[Stack]:
     if (already := _running_emulator()) is not None:
         msg = f"the local stack is up already, at {already.endpoint_url}; `kill {already.pid}` ends it"
         raise UserError(msg)
-    with _alone_in(_UP), _stack(say, _UP, port=_last_port(), keep=True) as (running, stack):
+    with _alone_in(_UP), _emulator(say, _UP, port=_last_port(), keep=True) as running:
+        stack = _deployed(say, _UP, running)
         _RECORD.write_text(json.dumps(running._asdict()))
         _start_interrupted_again(stack)
         try:
@@ -93,21 +101,25 @@ def _alone_in(directory: Path) -> Iterator[None]:
 
 
 @contextmanager
-def _stack(
+def _emulator(
     say: Say,
     directory: Path,
     *,
     port: int | None = None,
     keep: bool = False,
     variables: Mapping[str, str] | None = None,
-) -> Iterator[tuple[Emulator, Stack]]:
+) -> Iterator[Emulator]:
     if sys.platform != "linux":
         msg = "the local stack needs Linux, in a container or a virtual machine: AWS's own Lambda runtime client does"
         raise UserError(msg)
     say("starting the embedded AWS")
     with emulator.running(directory, port=port, keep=keep, variables=variables) as running:
-        deploy(running.endpoint_url, directory, say)
-        yield running, _connect(running)
+        yield running
+
+
+def _deployed(say: Say, directory: Path, running: Emulator) -> Stack:
+    deploy(running.endpoint_url, directory, say)
+    return _connect(running)
 
 
 def _connect(running: Emulator) -> Stack:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -11,7 +12,11 @@ from lockstep.errors import UserError
 from lockstep.stack import Stack
 
 if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
     from mypy_boto3_s3.type_defs import ObjectTypeDef
+
+L = TypeVar("L")
+R = TypeVar("R")
 
 
 def put(stack: Stack, file: Path, key: str) -> str:
@@ -40,8 +45,35 @@ def remove(stack: Stack, key: str) -> None:
 
 def listing(stack: Stack, bucket: str, prefix: str = "") -> list[ObjectTypeDef]:
     """All objects of a bucket below a prefix."""
-    pages = stack.s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
-    return [each for page in pages for each in page.get("Contents", [])]
+    return list(listed(stack.s3, bucket, prefix))
+
+
+def listed(client: S3Client, bucket: str, prefix: str = "", start_after: str = "") -> Iterator[ObjectTypeDef]:
+    """Objects in the order of their keys, never more of them than a page. Raises: ClientError, BotoCoreError."""
+    pages = client.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix, StartAfter=start_after)
+    for page in pages:
+        yield from page.get("Contents", [])
+
+
+def side_by_side(
+    left: Iterable[tuple[str, L]], right: Iterable[tuple[str, R]]
+) -> Iterator[tuple[str, L | None, R | None]]:
+    """Each key with what two listings in S3's order have of it: by bytes of UTF-8, the order of Python's strings.
+
+    Neither is read further than it is asked for.
+    """
+    one, other = next(ones := iter(left), None), next(others := iter(right), None)
+    while one is not None or other is not None:
+        if other is None or (one is not None and one[0] < other[0]):
+            assert one is not None  # noqa: S101  # one of them is there
+            yield one[0], one[1], None
+            one = next(ones, None)
+        elif one is None or other[0] < one[0]:
+            yield other[0], None, other[1]
+            other = next(others, None)
+        else:
+            yield one[0], one[1], other[1]
+            one, other = next(ones, None), next(others, None)
 
 
 def out_of_step(stack: Stack, prefix: str = "") -> list[str]:

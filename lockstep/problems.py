@@ -14,6 +14,7 @@ from botocore.exceptions import (
     LoginError,
     NoAuthTokenError,
     NoCredentialsError,
+    NoRegionError,
     PartialCredentialsError,
     ReadTimeoutError,
     SSOError,
@@ -26,10 +27,7 @@ if TYPE_CHECKING:
 _EXPIRED: Final = frozenset(
     {"ExpiredToken", "ExpiredTokenException", "InvalidClientTokenId", "UnrecognizedClientException", "RequestExpired"}
 )
-_SIGNED_OUT: Final = (
-    *(CredentialRetrievalError, LoginError, NoAuthTokenError, NoCredentialsError, PartialCredentialsError),
-    *(SSOError, TokenRetrievalError),
-)
+_SIGNED_OUT: Final = (CredentialRetrievalError, LoginError, NoAuthTokenError, SSOError, TokenRetrievalError)
 _GONE: Final = frozenset({"StateMachineDoesNotExist", "ResourceNotFoundException", "NoSuchBucket"})
 _NO_OBJECT: Final = frozenset({"404", "NoSuchKey"})
 _NO_EXECUTION: Final = frozenset({"ExecutionDoesNotExist", "InvalidArn", "ValidationException"})  # of any such name
@@ -78,8 +76,8 @@ def problem_of(error: ClientError | BotoCoreError, stack: Stack | None = None) -
     """What an error of boto3 means; without a stack, before one is known."""
     if isinstance(error, ClientError):
         return _of_answer(error, stack)
-    if isinstance(error, _SIGNED_OUT):
-        return _signed_out(str(error))
+    if of_settings := _of_settings(error):
+        return of_settings
     if isinstance(error, ReadTimeoutError):
         where = "The local stack" if stack and stack.is_local else "AWS"
         return Problem(f"{where} is slow to answer", "What you see may be old. It is asked again and again.")
@@ -88,6 +86,16 @@ def problem_of(error: ClientError | BotoCoreError, stack: Stack | None = None) -
             return Problem("The local stack does not answer", "It has ended. Start it again with `make up`.")
         return Problem("AWS does not answer", f"Look at your network and your proxy. {error}")
     return Problem("Reading from AWS failed", str(error))
+
+
+def _of_settings(error: BotoCoreError) -> Problem | None:
+    """What is wrong on this machine, before AWS is asked; None if nothing is."""
+    if isinstance(error, NoCredentialsError | PartialCredentialsError):
+        advice = "Name a profile with --profile, or set some up with `aws configure`."
+        return Problem("There are no AWS credentials", f"{advice} {error}")
+    if isinstance(error, NoRegionError):
+        return Problem("There is no AWS region", "Name one with --region, or in AWS_DEFAULT_REGION.")
+    return _signed_out(str(error)) if isinstance(error, _SIGNED_OUT) else None
 
 
 def _of_answer(error: ClientError, stack: Stack | None) -> Problem:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import boto3
 from botocore.config import Config
@@ -16,9 +16,18 @@ from lockstep.problems import problem_of
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_s3 import S3Client
+    from mypy_boto3_sqs import SQSClient
     from mypy_boto3_stepfunctions import SFNClient
 
-_CLIENT = Config(retries={"mode": "standard", "max_attempts": 5}, connect_timeout=5)
+CLIENT: Final = Config(retries={"mode": "standard", "max_attempts": 5}, connect_timeout=5)
+
+
+def session_on_aws(profile: str | None, region: str | None) -> boto3.Session:
+    """By the usual AWS environment. Raises: UserError when there is no such profile."""
+    try:
+        return boto3.Session(profile_name=profile, region_name=region)
+    except BotoCoreError as error:
+        raise UserError(str(error)) from error
 
 
 @dataclass(frozen=True)
@@ -28,6 +37,10 @@ class Stack:
     Attributes:
         endpoint_url: None on AWS.
         config: how patient its clients are.
+        feed_bucket: where its changes are told; None where the stack has no feed.
+        reconcile_machine_arn: of the second state machine; None where the stack has none.
+        live_state_machine_arn: the alias of the version in use; None where the stack has none.
+        undelivered_events_queue: URL of the rule's dead-letter queue; None where the stack does not tell it.
     """
 
     name: str
@@ -37,7 +50,11 @@ class Stack:
     output_bucket: str
     lock_table: str
     state_machine_arn: str
-    config: Config = _CLIENT
+    config: Config = CLIENT
+    undelivered_events_queue: str | None = None
+    live_state_machine_arn: str | None = None
+    reconcile_machine_arn: str | None = None
+    feed_bucket: str | None = None
 
     @classmethod
     def open(cls, name: str, session: boto3.Session, endpoint_url: str | None = None) -> Stack:
@@ -46,7 +63,7 @@ class Stack:
         Raises: UserError when there is no such stack, or AWS cannot be reached or refuses.
         """
         try:
-            cloudformation = session.client("cloudformation", endpoint_url=endpoint_url, config=_CLIENT)
+            cloudformation = session.client("cloudformation", endpoint_url=endpoint_url, config=CLIENT)
             found = cloudformation.describe_stacks(StackName=name)["Stacks"][0].get("Outputs", [])
         except (ClientError, BotoCoreError) as error:
             msg = f"stack {name!r}: {problem_of(error)}"
@@ -64,6 +81,10 @@ class Stack:
                 output_bucket=outputs["OutputBucketName"],
                 lock_table=outputs["LockTableName"],
                 state_machine_arn=outputs["StateMachineArn"],
+                undelivered_events_queue=outputs.get("UndeliveredEventsQueueUrl"),
+                live_state_machine_arn=outputs.get("LiveStateMachineArn"),
+                reconcile_machine_arn=outputs.get("ReconcileStateMachineArn"),
+                feed_bucket=outputs.get("FeedBucketName"),
             )
         except KeyError as error:
             msg = f"stack {name!r} is no Lockstep stack, or not fully deployed: it has no output {error}"
@@ -72,20 +93,27 @@ class Stack:
     @classmethod
     def on_aws(cls, name: str, profile: str | None, region: str | None) -> Stack:
         """A stack on AWS, by the usual AWS environment. Raises: UserError."""
-        try:
-            return cls.open(name, boto3.Session(profile_name=profile, region_name=region))
-        except BotoCoreError as error:  # no such profile
-            raise UserError(str(error)) from error
+        return cls.open(name, session_on_aws(profile, region))
 
     @property
     def names(self) -> dict[str, str]:
-        """What the stack's resources are called."""
-        return {
+        """What the stack's resources are called: those that it has."""
+        found = {
             "input_bucket": self.input_bucket,
             "output_bucket": self.output_bucket,
+            "feed_bucket": self.feed_bucket,
             "lock_table": self.lock_table,
             "state_machine": self.state_machine_arn,
+            "live_alias": self.live_state_machine_arn,
+            "reconcile_machine": self.reconcile_machine_arn,
+            "undelivered_events_queue": self.undelivered_events_queue,
         }
+        return {name: each for name, each in found.items() if each is not None}
+
+    @property
+    def starts_on(self) -> str:
+        """What to start an execution on, so that it runs on the version that S3's events run on."""
+        return self.live_state_machine_arn or self.state_machine_arn
 
     def execution_arn(self, name: str) -> str:
         """The ARN of an execution of the state machine."""
@@ -104,6 +132,10 @@ class Stack:
     @cached_property
     def s3(self) -> S3Client:
         return self.session.client("s3", endpoint_url=self.endpoint_url, config=self.config)
+
+    @cached_property
+    def sqs(self) -> SQSClient:
+        return self.session.client("sqs", endpoint_url=self.endpoint_url, config=self.config)
 
     @cached_property
     def stepfunctions(self) -> SFNClient:

@@ -6,7 +6,8 @@ import json
 import sys
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
@@ -99,7 +100,7 @@ def line(execution: Execution) -> Text:
     """An execution that has ended, as one line."""
     style = STYLES[execution.outcome]
     waits = execution.states.count("WaitForLock")
-    details = [execution.change, f"waited {waits} times" if waits else "", f"{execution.seconds:.1f} s"]
+    details = [execution.change, _waited(waits), f"{execution.seconds:.1f} s"]
     text = Text.assemble(
         (f"{(execution.stopped or execution.started).astimezone():%H:%M:%S}  ", "dim"),
         (f"{execution.outcome.value:<10}  ", style),
@@ -109,6 +110,12 @@ def line(execution: Execution) -> Text:
     if execution.explanation:
         text.append(f"\n          {visible(execution.explanation)}", "dim")
     return text
+
+
+def _waited(times: int) -> str:
+    if times == 0:
+        return ""
+    return "waited once" if times == 1 else f"waited {times} times"
 
 
 def follow(follower: Follower, console: Console, *, at_least: int, seconds: float) -> list[Execution]:
@@ -160,6 +167,7 @@ def welcome(stack: Stack, history: str, console: Console) -> None:
     for each in (
         f"{lockstep} put {sample}",
         f"{lockstep} rm {Path(sample).name}",
+        f"{lockstep} feed tail",
         f"{variables} aws --endpoint-url {stack.endpoint_url} s3 cp {sample} s3://{stack.input_bucket}/",
     ):
         console.print(f"  {each}", soft_wrap=True)
@@ -167,8 +175,9 @@ def welcome(stack: Stack, history: str, console: Console) -> None:
 
 def names(stack: Stack, console: Console) -> None:
     """What the stack's resources are called, to be copied."""
+    width = max(map(len, stack.names))
     for name, value in stack.names.items():
-        console.print(f"  {name.replace('_', ' '):<14} {value}", style="dim", soft_wrap=True)
+        console.print(f"  {name.replace('_', ' '):<{width}} {value}", style="dim", soft_wrap=True)
 
 
 def waiting_for(what: str) -> RenderableType:
@@ -179,3 +188,25 @@ def waiting_for(what: str) -> RenderableType:
 def _progress(executions: Sequence[Execution]) -> str:
     counts = Counter(each.outcome.value for each in executions)
     return ", ".join(f"{times} {outcome}" for outcome, times in counts.items()) or "no execution has started"
+
+
+def number(count: int, what: str) -> str:
+    """So many of them."""
+    return f"{count:,} {what}" + ("" if count == 1 else "s")
+
+
+@contextmanager
+def showing(screen: Console, what: RenderableType) -> Iterator[None]:
+    """Keep it below what is printed, until the block ends; not where there is no terminal."""
+    if not screen.is_terminal:
+        yield
+        return
+    with Live(what, console=screen, transient=True, refresh_per_second=10):
+        yield
+
+
+def say(screen: Console, *what: RenderableType | None) -> None:
+    """Print what there is of it; text may be as long as it is, so that it can be copied."""
+    for each in what:
+        if each:
+            screen.print(each, soft_wrap=isinstance(each, Text))

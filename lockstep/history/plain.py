@@ -44,7 +44,7 @@ _ERRORS: Final = {
     "SourceRejected": Plain(
         "The input cannot be converted",
         "There is no output for it, and its lock is free.",
-        "Upload an image in its place. When a setting such as MaxImageMegabytes was raised, upload the same one again.",
+        "Upload an image in its place. When MaxImageMegabytes or the like was raised, `lockstep reconcile --rejected`.",
     ),
     "LockWaitTimeout": Plain(
         "Another execution held the lock for too long",
@@ -55,6 +55,11 @@ _ERRORS: Final = {
         "An earlier attempt seemed to be at work all the time",
         "Its functions were killed again and again, or ran into their time limit.",
         "Look at the function's log for what ends it, then start it again.",
+    ),
+    "UnknownRecordVersion": Plain(
+        "A newer version of Lockstep has written the lock record",
+        "This one does not know what it means, and has changed nothing.",
+        "Deploy the newer version again, then start this one again: docs/upgrading.md.",
     ),
     "LeaseLost": Plain("The lock was lost to another execution", "What this one wrote may not be the last.", _BUSY),
     "ServiceUnavailable": Plain("AWS was busy or failing, through all retries", "The output is as it was.", _BUSY),

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from itertools import takewhile
 from typing import Final
 
 from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
@@ -13,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from lockstep.executions import Execution
+from lockstep.history.naming import short
 from lockstep.history.run import by_name
 from lockstep.history.terminal.words import NOTHING, so_far
 from lockstep.view import STYLES, visible
@@ -21,14 +21,17 @@ _EMPTY: Final = "There is no execution to show. To start one, put an image: lock
 _COLUMNS: Final = ("started", "object", "event", "outcome", "time", "execution")
 _FOLDING: Final = {"object", "event", "execution"}
 _NARROWEST: Final = 20  # columns for a key
-_SHORTEST: Final = 8  # characters of a name: enough to be told apart tomorrow as well
 
 
-def table(executions: Sequence[Execution], now: datetime | None = None) -> RenderableType:
-    """A row an execution, newest first. Below them, why some did not end well."""
+def table(executions: Sequence[Execution], now: datetime | None = None, among: Iterable[str] = ()) -> RenderableType:
+    """A row an execution, newest first. Below them, why some did not end well.
+
+    Its shortened names are those of no others in `among`.
+    """
     if not executions:
         return Text(_EMPTY)
-    return _Rows(sorted(executions, key=lambda each: each.started, reverse=True), now or datetime.now(UTC))
+    newest_first = sorted(executions, key=lambda each: each.started, reverse=True)
+    return _Rows(newest_first, short((each.name for each in executions), among), now or datetime.now(UTC))
 
 
 @dataclass(frozen=True)
@@ -36,12 +39,12 @@ class _Rows:
     """Long keys fold in a terminal; elsewhere a row is a line, whatever is in it."""
 
     executions: Sequence[Execution]
+    names: Mapping[str, str]
     now: datetime
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         del console
-        names = _short(each.name for each in self.executions)
-        rows = [_cells(each, names[each.name], self.now) for each in self.executions]
+        rows = [_cells(each, self.names[each.name], self.now) for each in self.executions]
         is_line = not options.is_terminal
         if is_line:
             _make_room(rows, options.max_width)
@@ -54,7 +57,7 @@ class _Rows:
         yield found
         for execution in self.executions:
             if not execution.outcome.is_good:
-                yield from _explanation(execution, names[execution.name])
+                yield from _explanation(execution, self.names[execution.name])
 
 
 def _cells(execution: Execution, name: str, now: datetime) -> Sequence[Text]:
@@ -82,20 +85,6 @@ def _explanation(execution: Execution, name: str) -> Iterator[Text]:
     if explanation:
         text = f"{name} {execution.key} {execution.outcome.value}: {' '.join(explanation.split())}"
         yield Text(visible(text), STYLES[execution.outcome])
-
-
-def _short(names: Iterable[str]) -> Mapping[str, str]:
-    """Of each name the shortest beginning that no other one has: `lockstep show` takes it."""
-    ordered = sorted(set(names))
-    found = {}
-    for before, name, after in zip(["", *ordered], ordered, [*ordered[1:], ""], strict=False):
-        shared = max(_shared(name, other) for other in (before, after))
-        found[name] = name[: max(_SHORTEST, shared + 1)]
-    return found
-
-
-def _shared(one: str, other: str) -> int:
-    return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(one, other, strict=False)))
 
 
 def _started(at: datetime, now: datetime) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import glob
+import shlex
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -19,7 +21,7 @@ from lockstep.history.terminal.words import NOTHING, counted, duration
 from lockstep.history.visits import Failure, Visit
 from lockstep.view import STYLES, visible
 
-_AGAIN: Final = "To start it again, open it in `lockstep history`: its page has a button for that."
+_ITS_PAGE: Final = "its page in `lockstep history` has a button for that"
 _LONGEST_CAUSE: Final = 300  # characters; Lambda's may have thousands
 _LONGEST_BAR: Final = 48
 _NARROWEST: Final = 20  # columns for words
@@ -27,10 +29,14 @@ _INDENT: Final = 11  # the track is right of the times
 _MOST_REASONS: Final = 3
 
 
-def way(run: Run, now: datetime | None = None) -> RenderableType:
-    """The way of an execution through the machine: each visit to a state on a line, on one scale of time."""
+def way(run: Run, now: datetime | None = None, started_again_as: str = "") -> RenderableType:
+    """The way of an execution through the machine: each visit to a state on a line, on one scale of time.
+
+    `started_again_as` is the name of the execution that followed it with the same input; empty if none is known.
+    """
     scene = Scene(run, now or datetime.now(UTC))
-    return Group(_headline(scene), Text(), _Track(scene), Text(), totals(scene), *_words(run))
+    again = _again(scene, started_again_as)
+    return Group(_headline(scene), Text(), _Track(scene), Text(), totals(scene), *_words(run), *again)
 
 
 def _headline(scene: Scene) -> RenderableType:
@@ -195,5 +201,23 @@ def _words(run: Run) -> Iterator[RenderableType]:
         found.add_row(Text("error", "dim"), Text(visible(failure.error)))
         found.add_row(Text("cause", "dim"), Text("\n".join(visible(each) for each in failure.cause.splitlines())))
         yield from (Text(), found)
-    if outcome.may_be_started_again:
-        yield Text(f"\n{_AGAIN}")
+
+
+def _again(scene: Scene, started_again_as: str) -> Iterator[RenderableType]:
+    """How to start it again; not where that would end the same way."""
+    run = scene.run
+    if started_again_as:
+        yield Text(f"\nIt was started again as {visible(started_again_as)}")
+        return
+    is_no_event = run.way.failure is not None and run.way.failure.error == "InvalidEvent"
+    if not run.execution.outcome.may_be_started_again or is_no_event:
+        return
+    command = f"`{_redrive(scene)}`, or " if run.execution.key else ""
+    yield Text(f"\nTo start it again: {command}{_ITS_PAGE}.")
+
+
+def _redrive(scene: Scene) -> str:
+    """The command; it looks back for a day unless told otherwise, and takes a key with *, ? or [ for a pattern."""
+    days = (scene.now - scene.begin).days
+    since = f" --since {days + 1}d" if days else ""
+    return f"lockstep redrive --key {visible(shlex.quote(glob.escape(scene.run.execution.key)))}{since}"

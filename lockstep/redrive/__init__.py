@@ -1,0 +1,1 @@
+"""`lockstep redrive`: what failed is started again, once, by its name."""
