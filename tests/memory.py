@@ -15,15 +15,18 @@ from objectlock.record import OBJECT_ID, Outcome, Transition
 
 
 class InMemoryLockStore:
-    """A `LockStore`: one dict an object, one write at a time."""
+    """A `LockStore` and its `LockRecords`: one dict an object, one write at a time."""
 
     def __init__(self) -> None:
         self.items: dict[str, Item] = {}
         self._turn = threading.Lock()
 
+    def read(self, object_id: str) -> Item:
+        return self.items.get(object_id, {})
+
     def apply(self, transition: Transition) -> Outcome:
         """Raises: ValueError where DynamoDB would not take the expression either."""
-        changed = Counter([*transition.put, *transition.remove, *transition.add])
+        changed = Counter([*transition.put, *transition.put_once, *transition.remove, *transition.add])
         if twice := [attribute for attribute, times in changed.items() if times > 1]:
             msg = f"changed twice in one write: {twice}"
             raise ValueError(msg)
@@ -31,7 +34,8 @@ class InMemoryLockStore:
             before = self.items.get(transition.object_id, {})
             if not transition.condition.holds(before):
                 return Outcome(accepted=False, item=before)
-            after: dict[str, Value] = {OBJECT_ID: transition.object_id, **before, **transition.put}
+            once = {each: value for each, value in transition.put_once.items() if each not in before}
+            after: dict[str, Value] = {OBJECT_ID: transition.object_id, **before, **once, **transition.put}
             for attribute in transition.remove:
                 after.pop(attribute, None)
             for attribute, number in transition.add.items():
@@ -84,13 +88,17 @@ class StoredObject:
 
 @dataclass
 class InMemoryOutput:
-    """An `OutputBucket`."""
+    """An `OutputBucket` and its `LabelledOutputs`."""
 
     objects: dict[str, StoredObject] = field(default_factory=dict)
 
     def look(self, key: str) -> OutputObject | None:
         found = self.objects.get(key)
         return None if found is None else OutputObject(found.etag, found.label.token)
+
+    def made_from(self, key: str) -> str | None:
+        found = self.objects.get(key)
+        return None if found is None else found.label.source
 
     def shows(self, key: str, source: str, etag: str) -> bool:
         found = self.objects.get(key)

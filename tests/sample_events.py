@@ -9,7 +9,8 @@ from typing import Any
 from objectlock.events import ObjectEvent
 
 EVENTS = Path(__file__).parents[1] / "events"
-FILES = [path for path in sorted(EVENTS.glob("*.json")) if path.stem != "execution-aborted"]  # the others are S3's
+OURS = {"execution-aborted", "reconcile"}  # the others are S3's
+FILES = [path for path in sorted(EVENTS.glob("*.json")) if path.stem not in OURS]
 BUCKET = "lockstep-input"
 KEY = "photos/rocket.jpg"
 
@@ -28,6 +29,13 @@ def created(sequencer: str, *, key: str = KEY, **fields: Any) -> ObjectEvent:
 def deleted(sequencer: str, *, key: str = KEY, **fields: Any) -> ObjectEvent:
     """A deletion; `fields` go into detail.object."""
     return _parsed("deleted", sequencer, key, fields)
+
+
+def reconcile(*, key: str = KEY) -> ObjectEvent:
+    """Somebody asks to look at the object."""
+    raw = load("reconcile")
+    raw["detail"]["object"]["key"] = key
+    return ObjectEvent.parse(raw)
 
 
 def _parsed(name: str, sequencer: str, key: str, fields: dict[str, Any]) -> ObjectEvent:

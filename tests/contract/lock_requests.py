@@ -36,7 +36,7 @@ def requests(draw: st.DrawFn, object_id: str, item: Item) -> Transition:
     deadlines = [int(item[each]) for each in (LEASE_EXPIRES_AT, WORKER_UNTIL) if each in item]
     now = draw(st.sampled_from([0, *deadlines, *(each + 1 for each in deadlines), 1_772_442_904_567]))
     sequencer = Sequencer.parse(object_id, draw(st.sampled_from(["0", "01", "02", "020", "02a", "1", "F"])))
-    claim = Claim(owner, sequencer, forced=draw(st.booleans()))
+    claim = Claim(owner, sequencer, forced=draw(st.booleans()), takes_over=draw(st.booleans()))
     attempt = Attempt(object_id, owner, token, sequencer, output_etag=None, source=None)
     source, etag = draw(st.sampled_from([("etag-a", "out-a"), ("etag-b@2", "out-b"), ("etag-c", None), (ABSENT, None)]))
     applied = Applied(source, etag, token, sequencer)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import importlib
 import json
 import subprocess
@@ -27,6 +28,7 @@ from objectlock.record import (
     OBJECT_ID,
     OUTPUT_ETAG,
     OWNER,
+    RECORD_SINCE,
     WORKER_UNTIL,
 )
 from tests.contract.conftest import Aws, new_bucket, new_table
@@ -39,11 +41,24 @@ ME = "arn:aws:states:us-east-1:111122223333:execution:lockstep:me"
 PHOTO = "key-with-spaces-plus-japanese"
 KEY = load(PHOTO)["detail"]["object"]["key"]
 
-LAMBDAS: Final = ("acquire_lock", "grayscale", "delete_output", "release_lock", "reaper")
+LAMBDAS: Final = (
+    "acquire_lock",
+    "grayscale",
+    "delete_output",
+    "release_lock",
+    "reaper",
+    "compare_objects",
+    "export_changes",
+)
 PICTURES: Final = frozenset({"PIL", "isal"})
 # What some Lambdas need and others do not.
 NEEDED_BY: Final = {
     "PIL": {"grayscale"},
+    "aws_lambda_powertools.utilities.batch": {"export_changes"},
+    "changefeed.exporter": {"export_changes"},
+    "objectlock.applied_change": {"export_changes"},
+    "objectlock.comparison": {"compare_objects"},
+    "objectlock.dynamodb": set(LAMBDAS) - {"export_changes"},
     "objectlock.images": {"grayscale"},
     "objectlock.logs": {"grayscale", "delete_output"},
     "objectlock.status_change": {"reaper"},
@@ -254,6 +269,35 @@ def test_who_only_frees_locks_makes_no_client_for_s3(deployed: Deployed) -> None
     assert wiring.source_bucket.cache_info().currsize == 0
 
 
+def test_what_was_released_is_told_by_the_exporter(deployed: Deployed, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The stream's record of the release, which has the lock record as it then is."""
+    deployed.upload(png((9, 9, 9)))
+    state = deployed.event(PHOTO, "01")
+    state["lock"] = deployed.task("acquire_lock", state)
+    state["applied"] = deployed.task("grayscale", state)
+    deployed.task("release_lock", state)
+    feed = new_bucket(deployed.aws.s3)
+    monkeypatch.setenv("FEED_BUCKET", feed)
+    begin_anew()
+    record = {"NewImage": deployed.record(), "SequenceNumber": "1", "ApproximateCreationDateTime": 1_763_838_780}
+
+    for _ in range(2):  # it may come twice
+        assert deployed.call("export_changes", {"Records": [{"dynamodb": record}]}) == {"batchItemFailures": []}
+
+    (file,) = deployed.aws.s3.list_objects_v2(Bucket=feed)["Contents"]
+    told = json.loads(gzip.decompress(deployed.aws.s3.get_object(Bucket=feed, Key=file["Key"])["Body"].read()))
+    assert told["key"] == f"{deployed.input}/{KEY}"
+    assert told["watermark"] == [int(deployed.record()[name]["N"]) for name in (RECORD_SINCE, FENCING_TOKEN)]
+    applied = state["applied"]
+    assert told["change"]["execution"] == ME
+    assert {name: told["change"][name] for name in ("operation", "output_etag", "fencing_token", "sequencer")} == {
+        "operation": "PUT",
+        "output_etag": applied["output_etag"],
+        "fencing_token": applied["token"],
+        "sequencer": applied["sequencer"],
+    }
+
+
 @pytest.mark.parametrize("name", LAMBDAS)
 def test_a_cold_start_loads_what_the_function_needs_and_leaves_it_out_of_garbage_collections(name: str) -> None:
     done = subprocess.run(
@@ -267,6 +311,7 @@ def test_a_cold_start_loads_what_the_function_needs_and_leaves_it_out_of_garbage
     loaded, left_alone, looked_through = json.loads(done.stdout)
     packages = {module.partition(".")[0] for module in loaded} - sys.stdlib_module_names
     ours = {name, "objectlock", "aws_lambda_powertools", "typing_extensions"}
-    assert packages == (ours | (packages & PICTURES) if name == "grayscale" else ours)
+    more = {"grayscale": packages & PICTURES, "export_changes": {"changefeed"}}.get(name, set())
+    assert packages == ours | more
     assert set(loaded) & NEEDED_BY.keys() == {module for module, lambdas in NEEDED_BY.items() if name in lambdas}
     assert left_alone > 20 * looked_through

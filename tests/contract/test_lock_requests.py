@@ -10,6 +10,7 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from objectlock.attempts import Attempt, OutputObject, begin_work, end_work, note_output
+from objectlock.clauses import guarded
 from objectlock.conditions import Absent, Item
 from objectlock.lock import (
     Applied,
@@ -88,7 +89,9 @@ REQUESTS: dict[str, tuple[Sequence[Ask], Ask]] = {
     "grant, forced": ((), granted_anyway),
     "grant after a crash": (
         (granted,),
-        lambda each: grant(Claim("other", event(each, "02")), now=NOW + LEASE_MS + 1, lease_ms=LEASE_MS),
+        lambda each: grant(
+            Claim("other", event(each, "02"), takes_over=True), now=NOW + LEASE_MS + 1, lease_ms=LEASE_MS
+        ),
     ),
     "grant_overtaken": (
         (newer_registered,),
@@ -127,13 +130,13 @@ def test_every_request_of_the_lock_is_understood(store: LockStore, object_id: st
     """Accepted or refused, but not an error: an expression that DynamoDB refuses to read stops the execution."""
     before, request = REQUESTS[name]
     memory, untouched = InMemoryLockStore(), new_object_id()
-    assert store.apply(request(untouched)) == memory.apply(request(untouched))
+    assert store.apply(guarded(request(untouched))) == memory.apply(guarded(request(untouched)))
     for each in before:
         assert store.apply(each(object_id)).accepted
         memory.apply(each(object_id))
-    outcome = store.apply(request(object_id))
+    outcome = store.apply(guarded(request(object_id)))
     assert outcome.accepted
-    assert outcome == memory.apply(request(object_id))
+    assert outcome == memory.apply(guarded(request(object_id)))
 
 
 @settings(deadline=None, max_examples=40, phases=set(Phase) - {Phase.explain})  # which takes a thousand more calls
@@ -142,7 +145,7 @@ def test_the_same_requests_have_the_same_outcomes_everywhere(real_store: LockSto
     """Whatever the unit tests prove in memory holds for the real store."""
     memory, object_id = InMemoryLockStore(), new_object_id()
     for _ in range(data.draw(st.integers(1, 16))):
-        request = data.draw(requests(object_id, memory.items.get(object_id, {})))
+        request = guarded(data.draw(requests(object_id, memory.items.get(object_id, {}))))
         assert real_store.apply(request) == memory.apply(request)
 
 
@@ -168,7 +171,7 @@ def test_of_many_at_once_exactly_one_is_granted(atomic_store: LockStore) -> None
         for now in (NOW, NOW + LEASE_MS + 1):
 
             def ask(number: int, object_id: str = object_id, now: int = now) -> Outcome:
-                claim = Claim(f"execution-{number}-{now}", event(object_id, "01"))
+                claim = Claim(f"execution-{number}-{now}", event(object_id, "01"), takes_over=True)
                 return atomic_store.apply(grant(claim, now=now, lease_ms=LEASE_MS))
 
             assert the_accepted(at_once(ask)).item[LEASE_EXPIRES_AT] == now + LEASE_MS

@@ -100,6 +100,26 @@ def test_put_remove_and_add_are_one_write(store: LockStore, object_id: str) -> N
     assert stored(store, object_id) == after
 
 
+def test_what_is_put_once_stays_as_it_is(store: LockStore, object_id: str) -> None:
+    """A record says since when it has been there, whoever comes first."""
+    first = Transition(object_id, ANYTHING, put={"a": 1}, put_once={"since": 5})
+    assert store.apply(first).item == {OBJECT_ID: object_id, "a": 1, "since": 5}
+    again = Transition(object_id, Equals("since", 5), put={"a": 2}, remove=("b",), put_once={"since": 6, "c": "new"})
+    after: Item = {OBJECT_ID: object_id, "a": 2, "since": 5, "c": "new"}
+    assert store.apply(again) == Outcome(accepted=True, item=after)
+    assert stored(store, object_id) == after
+
+
+def test_a_write_may_put_nothing_but_once(store: LockStore, object_id: str) -> None:
+    assert store.apply(Transition(object_id, ANYTHING, put_once={"a": 1})).item == {OBJECT_ID: object_id, "a": 1}
+
+
+def test_a_refused_write_puts_nothing_once(store: LockStore, object_id: str) -> None:
+    insert(store, object_id, a=1)
+    assert not store.apply(Transition(object_id, Equals("a", 2), put_once={"b": 1})).accepted
+    assert stored(store, object_id) == {OBJECT_ID: object_id, "a": 1}
+
+
 def test_a_condition_sees_the_number_from_before_the_addition(store: LockStore, object_id: str) -> None:
     counting = Transition(object_id, AnyOf((Absent("a"), Less("a", 2))), add={"a": 1})
     assert [store.apply(counting).accepted for _ in range(4)] == [True, True, False, False]
@@ -122,6 +142,7 @@ def test_one_attribute_cannot_be_changed_twice_in_a_write(store: LockStore, obje
         Transition(object_id, ANYTHING, put={"a": 1}, add={"a": 1}),
         Transition(object_id, ANYTHING, remove=("a",), add={"a": 1}),
         Transition(object_id, ANYTHING, remove=("a", "a")),
+        Transition(object_id, ANYTHING, put={"a": 1}, put_once={"a": 1}),
     ):
         with pytest.raises((ValueError, ClientError)):
             store.apply(transition)

@@ -14,7 +14,11 @@ import pytest
 from tests.deployment.shipped import ROOT
 
 MAKEFILE: Final = (ROOT / "Makefile").read_text("utf-8")
-DOCUMENTS: Final = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md"))]
+FOLDERS: Final = ("docs", "examples")
+DOCUMENTS: Final = [
+    *sorted(ROOT.glob("*.md")),
+    *(file for name in FOLDERS for file in sorted((ROOT / name).rglob("*.md"))),
+]
 
 document = pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
 

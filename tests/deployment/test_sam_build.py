@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import hashlib
 import json
 import os
 import platform
@@ -10,6 +12,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+from base64 import urlsafe_b64encode
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -24,6 +27,7 @@ ELF_MACHINES: Final = {"arm64": 183, "x86_64": 62}  # e_machine: EM_AARCH64, EM_
 ZIP_BEGINS: Final = 315_532_800  # 1980-01-01, in epoch seconds
 DEFAULT_FOLDER: Final = ROOT / ".aws-sam/build"
 THIS_MACHINE: Final = {"aarch64": "arm64", "x86_64": "x86_64"}.get(platform.machine())
+SHARED: Final = ("objectlock", "changefeed")  # packages
 LAMBDA_BRINGS: Final = ("boto3", "botocore", "dateutil", "jmespath", "s3transfer", "six", "urllib3")
 
 # Runs under the functions' own Python, without environment variables: a handler reads none when it is imported.
@@ -173,11 +177,11 @@ def requirements() -> dict[str, str]:
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)
-def test_artifact_has_its_handler_the_shared_package_and_the_locked_versions(built: Build, name: str) -> None:
+def test_artifact_has_its_handler_the_shared_packages_and_the_locked_versions(built: Build, name: str) -> None:
     artifact = built.folder / name
     module, _, _ = FUNCTIONS[name]["Handler"].rpartition(".")
     assert (artifact / module.replace(".", "/")).with_suffix(".py").is_file()
-    for source in (ROOT / "functions/objectlock").rglob("*.py"):
+    for source in (path for each in SHARED for path in (ROOT / "functions" / each).rglob("*.py")):
         assert (artifact / source.relative_to(ROOT / "functions")).read_bytes() == source.read_bytes()
     installed = {each.name.removesuffix(".dist-info") for each in artifact.glob("*.dist-info")}
     assert installed == {f"{name.replace('-', '_')}-{version}" for name, version in requirements().items()}
@@ -205,14 +209,46 @@ def test_every_module_has_byte_code_that_holds_whatever_the_time_of_its_source(b
     assert run(built.python, CHECK_BYTE_CODE, built.folder / name) == ""
 
 
+def of_a_wheel(artifact: Path) -> dict[Path, str]:
+    """Each file that came with a wheel, and its hash as the wheel says it; the lock file has the wheel's own."""
+    found = {}
+    for record in artifact.glob("*.dist-info/RECORD"):
+        for name, digest, _ in csv.reader(record.read_text("utf-8").splitlines()):
+            if digest:
+                found[Path(name)] = digest
+    return found
+
+
+def made_here(artifact: Path) -> set[Path]:
+    """Every other file: our modules, and all byte code."""
+    files = {path.relative_to(artifact) for path in artifact.rglob("*") if path.is_file()}
+    return {path for path in files - of_a_wheel(artifact).keys() if path.name != "RECORD"}
+
+
 @pytest.mark.parametrize("name", FUNCTIONS)
-def test_byte_code_is_the_same_wherever_it_was_built(builds: dict[str, Build], name: str) -> None:
-    """So it tells nothing of the machine, and nothing is uploaded anew that has not changed."""
+def test_artifact_is_the_same_byte_for_byte_wherever_and_whenever_it_was_built(
+    builds: dict[str, Build], name: str
+) -> None:
+    """So it tells nothing of the machine, and nothing that has not changed is uploaded anew or makes a new version.
+
+    The two builds are for two processors and so of other wheels, whose files have a test of their own.
+    """
     ours, elsewhere = (builds[each].folder / name for each in ("arm64", "x86_64"))
-    compiled = sorted(path.relative_to(ours) for path in ours.rglob("*.pyc"))
-    assert compiled == sorted(path.relative_to(elsewhere) for path in elsewhere.rglob("*.pyc"))
-    for path in compiled:
-        assert (ours / path).read_bytes() == (elsewhere / path).read_bytes(), path
+    made = made_here(ours)
+    assert made == made_here(elsewhere)
+    assert any(path.suffix == ".pyc" for path in made)
+    assert [path for path in sorted(made) if (ours / path).read_bytes() != (elsewhere / path).read_bytes()] == []
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_libraries_are_what_the_locked_wheels_have_in_them(built: Build, name: str) -> None:
+    artifact = built.folder / name
+    shipped = of_a_wheel(artifact)
+    assert {path.relative_to(artifact) for path in artifact.rglob("*.so*")} <= shipped.keys()
+    for path, digest in shipped.items():
+        algorithm, _, expected = digest.partition("=")
+        found = hashlib.new(algorithm, (artifact / path).read_bytes()).digest()
+        assert urlsafe_b64encode(found).decode().rstrip("=") == expected, path
 
 
 @pytest.fixture
@@ -283,7 +319,7 @@ def test_what_is_uploaded_starts_without_compiling_anything(
     assert json.loads(run(python, COMPILED_ON_IMPORT, artifact, lambda_runtime, module)) == []
     shutil.rmtree(artifact / "objectlock/__pycache__")
     compiled = json.loads(run(python, COMPILED_ON_IMPORT, artifact, lambda_runtime, module))
-    assert "/objectlock/wiring.py" in compiled, "this test does not see what is compiled"
+    assert "/objectlock/__init__.py" in compiled, "this test does not see what is compiled"
 
 
 def test_photo_turns_gray_with_the_libraries_that_ship(runnable: Build) -> None:

@@ -24,6 +24,10 @@ from tests.deployment.shipped import (
     ROOT,
     STATES,
     TASKS,
+    TEMPLATE,
+    grants,
+    grants_for_work,
+    load_template,
     of_type,
 )
 
@@ -59,7 +63,7 @@ def test_tombstones_expire_by_the_attribute_that_a_release_writes() -> None:
 
 def test_lock_records_can_be_brought_back_and_are_encrypted() -> None:
     assert LOCK_TABLE["PointInTimeRecoverySpecification"] == {"PointInTimeRecoveryEnabled": True}
-    assert LOCK_TABLE["SSESpecification"] == {"SSEEnabled": True}
+    assert LOCK_TABLE["SSESpecification"] == {"SSEEnabled": True, "SSEType": "KMS"}
 
 
 @pytest.mark.parametrize("name", [*BUCKETS, "LockTable"])
@@ -105,16 +109,22 @@ def test_input_bucket_keeps_versions_and_tells_of_every_change() -> None:
 
 
 def test_no_function_may_change_the_input() -> None:
-    """Nor the machine or the rule: only OutputBucket is ever written."""
-    writes = [
-        (name, statement)
-        for name, function in FUNCTIONS.items()
-        for policy in function["Policies"]
-        for statement in policy["Statement"]
+    """Nor the machine or the rule: only OutputBucket is ever written, and FeedBucket by whoever makes the feed."""
+    writes = {
+        (name, resource)
+        for name in FUNCTIONS
+        for statement in grants(name)
         if re.search(r"\*|s3:(?!Get|List)", str(statement["Action"]))
-    ]
-    assert {name for name, _ in writes} == {"GrayscaleFunction", "DeleteOutputFunction"}
-    assert {statement["Resource"] for _, statement in writes} == {"${OutputBucket.Arn}/*"}
+        for resource in as_list(statement["Resource"])
+    }
+    assert writes == {
+        ("GrayscaleFunction", "${OutputBucket.Arn}/*"),
+        ("DeleteOutputFunction", "${OutputBucket.Arn}/*"),
+        *(
+            ("ExportChangesFunction", f"${{FeedBucket.Arn}}/{each}/*")
+            for each in ("changes", "unreadable", "aws/lambda")
+        ),
+    }
 
 
 # --- the rule ----------------------------------------------------------------------------------------------
@@ -137,7 +147,7 @@ def rule_matches(event: dict[str, Any], rule: dict[str, Any] = RULE) -> bool:
     return matches
 
 
-@pytest.mark.parametrize("change", Change)
+@pytest.mark.parametrize("change", [Change.CREATED, Change.DELETED])
 def test_every_change_of_an_input_object_starts_an_execution(change: Change) -> None:
     assert rule_matches(s3_event(change.value))
 
@@ -168,12 +178,15 @@ def test_nothing_else_starts_one(event: dict[str, Any]) -> None:
 
 
 def test_rule_and_code_agree_on_what_a_change_is() -> None:
-    assert set(RULE["EventPattern"]["detail-type"]) == {change.value for change in Change}
+    assert set(RULE["EventPattern"]["detail-type"]) == {change.value for change in Change} - {Change.RECONCILE.value}
 
 
 def test_an_event_that_cannot_start_an_execution_is_tried_for_a_day_and_then_kept_for_two_weeks() -> None:
+    """Unless somebody would rather have it in the queue sooner."""
     (target,) = RULE["Targets"]
-    assert target["RetryPolicy"] == {"MaximumRetryAttempts": 185, "MaximumEventAgeInSeconds": 24 * 3600}
+    assert target["RetryPolicy"] == {"MaximumRetryAttempts": 185, "MaximumEventAgeInSeconds": "EventAgeSeconds"}
+    age = PARAMETERS["EventAgeSeconds"]
+    assert (age["MinValue"], age["Default"], age["MaxValue"]) == (60, 24 * 3600, 24 * 3600), "EventBridge's own limits"
     queue, _, attribute = target["DeadLetterConfig"]["Arn"].partition(".")
     assert attribute == "Arn"
     assert RESOURCES[queue]["Properties"]["MessageRetentionPeriod"] == 14 * 24 * 3600
@@ -186,6 +199,18 @@ def test_an_event_that_cannot_start_an_execution_is_tried_for_a_day_and_then_kep
     }
     policies = [policy for policy in of_type("AWS::SQS::QueuePolicy").values() if policy["Queues"] == [queue]]
     assert any(is_subset(may_send, statement) for policy in policies for statement in statements(policy))
+
+
+def test_conversions_are_limited_only_by_whoever_says_so() -> None:
+    assert "ReservedConcurrentExecutions" not in FUNCTIONS["GrayscaleFunction"]
+    limited = load_template(ROOT / "template.yaml", GrayscaleConcurrency=40)["Resources"]["GrayscaleFunction"]
+    assert limited["Properties"]["ReservedConcurrentExecutions"] == "GrayscaleConcurrency"
+    assert PARAMETERS["GrayscaleConcurrency"]["Default"] == 0
+
+
+def test_every_parameter_has_its_place_in_the_console() -> None:
+    groups = TEMPLATE["Metadata"]["AWS::CloudFormation::Interface"]["ParameterGroups"]
+    assert sorted(name for group in groups for name in group["Parameters"]) == sorted(PARAMETERS)
 
 
 # --- the reaper's rule -------------------------------------------------------------------------------------
@@ -233,12 +258,25 @@ def test_the_reapers_rule_invokes_the_reaper_alone_and_may() -> None:
 # --- what each may do --------------------------------------------------------------------------------------
 
 UPDATE_RECORD = ("dynamodb:UpdateItem", "LockTable.Arn")
+READ_RECORD = ("dynamodb:GetItem", "LockTable.Arn")
 READ_INPUT = ("s3:GetObject", "${InputBucket.Arn}/*")
 TELL_MISSING_INPUT = ("s3:ListBucket", "InputBucket.Arn")  # without it S3 answers 403 for 404
 CONDITION_ON_OUTPUT = ("s3:GetObject", "${OutputBucket.Arn}/*")  # S3 asks it for If-Match, and for HEAD
 TELL_MISSING_OUTPUT = ("s3:ListBucket", "OutputBucket.Arn")
 WRITE_OUTPUT = ("s3:PutObject", "${OutputBucket.Arn}/*")
 REMOVE_OUTPUT = ("s3:DeleteObject", "${OutputBucket.Arn}/*")
+WRITE_FILE = ("s3:PutObject", "${FeedBucket.Arn}/changes/*")
+SET_ASIDE = ("s3:PutObject", "${FeedBucket.Arn}/unreadable/*")
+# Of Lambda itself, by the function's role. Lambda Developer Guide, "Process DynamoDB records with Lambda" and "Retain
+# discarded records for a DynamoDB event source".
+READ_STREAM = {
+    *(
+        (f"dynamodb:{each}", "${LockTable.Arn}/stream/*")
+        for each in ("DescribeStream", "GetShardIterator", "GetRecords")
+    ),
+    ("dynamodb:ListStreams", "*"),
+}
+KEEP_WHAT_IS_GIVEN_UP = {("s3:PutObject", "${FeedBucket.Arn}/aws/lambda/*"), ("s3:ListBucket", "FeedBucket.Arn")}
 
 MAY = {
     "AcquireLockFunction": {UPDATE_RECORD, READ_INPUT, TELL_MISSING_INPUT},
@@ -261,6 +299,14 @@ MAY = {
     },
     "ReleaseLockFunction": {UPDATE_RECORD},
     "ReaperFunction": {UPDATE_RECORD},
+    "CompareObjectsFunction": {
+        READ_RECORD,
+        READ_INPUT,
+        TELL_MISSING_INPUT,
+        CONDITION_ON_OUTPUT,
+        TELL_MISSING_OUTPUT,
+    },
+    "ExportChangesFunction": {WRITE_FILE, SET_ASIDE} | READ_STREAM | KEEP_WHAT_IS_GIVEN_UP,
 }
 
 
@@ -268,17 +314,17 @@ def as_list(one_or_more: Any) -> list[Any]:
     return one_or_more if isinstance(one_or_more, list) else [one_or_more]
 
 
-def test_there_is_a_function_for_each_kind_of_step_and_one_for_what_was_left_behind() -> None:
+def test_there_is_a_function_for_each_kind_of_step_and_one_each_to_clean_up_to_compare_and_to_tell_of_changes() -> None:
     assert set(FUNCTIONS) == set(MAY)
-    assert set(FUNCTIONS) - {function_of(task) for task in TASKS.values()} == {"ReaperFunction"}
+    others = set(FUNCTIONS) - {function_of(task) for task in TASKS.values()}
+    assert others == {"ReaperFunction", "CompareObjectsFunction", "ExportChangesFunction"}
 
 
 @pytest.mark.parametrize("name", MAY)
 def test_function_may_do_what_its_code_does_and_nothing_else(name: str) -> None:
     found = {
         (action, resource)
-        for policy in FUNCTIONS[name]["Policies"]
-        for statement in policy["Statement"]
+        for statement in grants_for_work(name)
         for action in as_list(statement["Action"])
         for resource in as_list(statement["Resource"])
         if statement["Effect"] == "Allow"
@@ -286,9 +332,13 @@ def test_function_may_do_what_its_code_does_and_nothing_else(name: str) -> None:
     assert found == MAY[name]
 
 
-def test_machine_may_invoke_the_functions_of_its_tasks_and_no_other() -> None:
-    invokes = [each["LambdaInvokePolicy"] for each in MACHINE_RESOURCE["Policies"] if "LambdaInvokePolicy" in each]
-    assert sorted(each["FunctionName"] for each in invokes) == sorted({function_of(task) for task in TASKS.values()})
+def test_machine_may_invoke_the_functions_of_its_tasks_in_any_version_and_nothing_else() -> None:
+    """In any: an execution that began before an upgrade invokes an older one."""
+    invoke, *others = grants("StateMachine")
+    assert (invoke["Effect"], invoke["Action"]) == ("Allow", "lambda:InvokeFunction")
+    assert set(invoke["Resource"]) == {f"${{{function_of(task)}.Arn}}:*" for task in TASKS.values()}
+    assert [each["Sid"] for each in others] == ["DeliverLogs", "SendTraces"]
+    assert all(action.startswith(("logs:", "xray:")) for each in others for action in each["Action"])
 
 
 # --- the functions -----------------------------------------------------------------------------------------
@@ -302,7 +352,7 @@ def assert_does_not_keep_logs_for_ever(log_group: str) -> None:
 
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_function_logs_json_at_the_level_asked_for_and_not_for_ever(name: str) -> None:
-    logging = FUNCTIONS[name]["LoggingConfig"]
+    logging = FUNCTION_DEFAULTS["LoggingConfig"] | FUNCTIONS[name]["LoggingConfig"]
     assert logging["LogFormat"] == "JSON"
     assert logging["ApplicationLogLevel"] == "LogLevel"
     assert_does_not_keep_logs_for_ever(logging["LogGroup"])
@@ -339,7 +389,16 @@ def test_functions_are_given_every_variable_they_read_and_no_other() -> None:
         *(function.get("Environment", {}).get("Variables", {}) for function in FUNCTIONS.values())
     )
     read_by_powertools = {powertools.SERVICE_NAME_ENV, powertools.METRICS_NAMESPACE_ENV}
-    assert given == environment_reads() | read_by_powertools
+    assert given == environment_reads() - OF_THE_GENERAL_EXPORTER | read_by_powertools
+
+
+# Of a handler for tables of other stacks: `changefeed.app`, which no function of this one has.
+OF_THE_GENERAL_EXPORTER = {"ORDERING_KEY", "WATERMARK"}
+
+
+def test_the_general_exporters_settings_are_read_by_no_function_of_this_stack() -> None:
+    assert environment_reads() >= OF_THE_GENERAL_EXPORTER
+    assert "changefeed.app.handler" not in {each["Handler"] for each in FUNCTIONS.values()}
 
 
 def timeout_of(function: str) -> int:
@@ -352,7 +411,7 @@ def function_of(state: dict[str, Any]) -> str:
     placeholder = re.fullmatch(r"\$\{(\w+)\}", state["Parameters"]["FunctionName"])
     assert placeholder
     name, _, attribute = SUBSTITUTIONS[placeholder[1]].partition(".")
-    assert attribute == "Arn"
+    assert attribute == "Version"
     return name
 
 
@@ -464,6 +523,7 @@ ANSWERS: dict[type[Exception], tuple[set[str], set[str]]] = {
     errors.InvalidEvent: (set(), set()),
     errors.SourceRejected: (set(), set()),
     errors.LockWaitTimeout: (set(), set()),
+    errors.UnknownRecordVersion: (set(), set()),
 }
 
 
@@ -513,6 +573,10 @@ def test_parameter_says_what_it_is_and_refuses_nonsense(name: str) -> None:
     default = parameter["Default"]
     if "AllowedValues" in parameter:
         assert default in parameter["AllowedValues"]
+    elif "AllowedPattern" in parameter:
+        assert re.search(parameter["AllowedPattern"], default)
+        assert parameter["ConstraintDescription"], "what is wrong, in words: AWS shows the pattern otherwise"
+        assert not re.search(parameter["AllowedPattern"], "no such thing")
     else:
-        assert parameter["Type"] == "Number", "text needs AllowedValues"
+        assert parameter["Type"] == "Number", "text needs AllowedValues or AllowedPattern"
         assert parameter["MinValue"] <= default <= parameter["MaxValue"]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import json
+import os
+import re
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -18,9 +20,23 @@ from lockstep import local, paths
 from lockstep.executions import Execution, Follower
 from lockstep.stack import Stack
 from tests.e2e.gateway import Call, Gateway
+from tests.e2e.iam.guard import Guard
+from tests.e2e.iam.roles import Roles
 
 DEADLINE_SECONDS: Final = 120
 HAPPY_PATH: Final = ("AcquireLock", "RouteWork", "ConvertToGrayscale", "ReleaseLock")
+
+
+# Side by side these begin, in this order: what needs the processor beside what mostly waits, and the longest first.
+FIRST: Final = (
+    "test_chaos",
+    "test_stopped_executions",
+    "test_burst",
+    "test_lost_workers",
+    "test_lockstep_command",
+    "test_sensor_feed",
+    "test_change_feed",
+)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -28,6 +44,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if here in item.path.parents:
             item.add_marker(pytest.mark.e2e)
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        items.sort(key=_turn)
+
+
+def _turn(item: pytest.Item) -> int:
+    name = item.path.stem
+    return FIRST.index(name) if name in FIRST else len(FIRST)
 
 
 @pytest.fixture(scope="session")
@@ -38,9 +61,13 @@ def gateway() -> Iterator[Gateway]:
 
 @pytest.fixture(scope="session")
 def stack(gateway: Gateway) -> Iterator[Stack]:
-    through = {"AWS_ENDPOINT_URL_S3": gateway.url, "AWS_ENDPOINT_URL_DYNAMODB": gateway.url}
-    with local.temporary_stack(lambda _: None, paths.LOCAL / "e2e", through) as stack:
+    """One for each process that runs tests. Its IAM is in force: `tests/e2e/iam` says what that means."""
+    variables = {"AUTH": "true", "AWS_ENDPOINT_URL_S3": gateway.url, "AWS_ENDPOINT_URL_DYNAMODB": gateway.url}
+    process = os.environ.get("PYTEST_XDIST_WORKER")
+    directory = paths.LOCAL / (f"e2e-{process}" if process else "e2e")
+    with local.temporary_stack(lambda _: None, directory, variables) as stack:
         gateway.target = str(stack.endpoint_url)
+        gateway.denies = Guard(Roles(stack)).denies
         yield stack
 
 
@@ -152,16 +179,23 @@ class World:
 
     def releases(self, key: str, *, token: int) -> Callable[[Call], bool]:
         """Whether a call releases the object's lock after the attempt with this token."""
-        is_release, of_attempt = self.updates(key, "applied_source"), json.dumps({"N": str(token)}).encode()
-        return lambda call: is_release(call) and of_attempt in call.body
+        is_release = self.updates(key, "applied_source")
+        return lambda call: is_release(call) and wants(call, "fencing_token") == {"N": str(token)}
 
     def updates(self, key: str, *attributes: str) -> Callable[[Call], bool]:
         """Whether a call writes these attributes of the object's lock record."""
         names = [json.dumps(each).encode() for each in (self.object_id(key), *attributes)]
         return lambda call: all(name in call.body for name in names)
 
-    def attempts(self, key: str) -> list[WorkerAttempt]:
-        """The attempts at work on the object, as the workers have logged their begin and end, oldest first."""
+    def attempts(self, key: str, *, at_least: int = 1) -> list[WorkerAttempt]:
+        """The attempts at work on the object, as the workers have logged their begin and end, oldest first.
+
+        Waits until there are as many: the log may be behind the executions.
+        """
+        wait_until(lambda: len(self._attempts(key)) >= at_least, f"{at_least} attempts at {key} are in the log")
+        return self._attempts(key)
+
+    def _attempts(self, key: str) -> list[WorkerAttempt]:
         begun: dict[int, datetime] = {}
         found = []
         for line in self.log("GrayscaleLogGroup") + self.log("DeleteOutputLogGroup"):
@@ -187,16 +221,26 @@ class World:
 
     def log(self, logical_id: str) -> list[dict[str, Any]]:
         """The JSON lines of a log group of the template."""
+        return [json.loads(message) for message in self.messages(logical_id) if message.startswith("{")]
+
+    def messages(self, logical_id: str) -> list[str]:
+        """All lines of a log group of the template."""
         pages = (
             self.client("logs").get_paginator("filter_log_events").paginate(logGroupName=self.physical_id(logical_id))
         )
-        messages = [event["message"] for page in pages for event in page["events"]]
-        return [json.loads(message) for message in messages if message.startswith("{")]
+        return [event["message"] for page in pages for event in page["events"]]
 
     def _one_execution(self, key: str, act: Callable[[], object]) -> Execution:
         follower = Follower(self.stack, wants=lambda each: each.key == key)
         act()
         return the_one_that_ends(follower)
+
+
+def wants(call: Call, attribute: str) -> object:
+    """What an update has as its condition that the attribute is; None where it has none."""
+    request = json.loads(call.body)
+    found = re.search(rf"#{attribute} = (:\w+)", request["ConditionExpression"])
+    return found and request["ExpressionAttributeValues"][found[1]]
 
 
 def the_one_that_ends(follower: Follower) -> Execution:

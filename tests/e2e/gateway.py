@@ -1,4 +1,9 @@
-"""Between the functions and the emulator: their calls to AWS pass here, where a test can see them and hold them."""
+"""Between the functions and the emulator: their calls to AWS pass here, where a test can see them and hold them.
+
+To AWS the functions speak TLS, and the buckets' policies refuse whoever does not. The gateway tells the emulator that a
+call has come by TLS, as a proxy does that ends it; otherwise the emulator, which enforces these policies too, would
+refuse every call of a function to S3.
+"""
 
 from __future__ import annotations
 
@@ -14,6 +19,7 @@ from urllib.parse import unquote, urlsplit
 import psutil
 
 _HOP_BY_HOP: Final = frozenset({"connection", "keep-alive", "transfer-encoding"})
+BY_TLS: Final = {"x-forwarded-proto": "https"}
 DEADLINE_SECONDS: Final = 60
 
 
@@ -24,6 +30,7 @@ class Call:
     Attributes:
         path: decoded, `/bucket/key` for S3.
         port: of the caller's end of the connection.
+        to_port: of our end.
     """
 
     method: str
@@ -31,6 +38,7 @@ class Call:
     headers: dict[str, str]
     body: bytes
     port: int
+    to_port: int
 
     @property
     def token(self) -> str | None:
@@ -38,16 +46,24 @@ class Call:
         return self.headers.get("x-amz-meta-fencing-token")
 
     @property
+    def access_key(self) -> str:
+        """The access key id of its signature. Each function has one, of its role."""
+        return self.headers["authorization"].partition("Credential=")[2].partition("/")[0]
+
+    @property
     def caller(self) -> psutil.Process:
         """The process that made it, which waits for its answer."""
-        return process_at(self.port)
+        return process_at(self.port, self.to_port)
 
 
-def process_at(port: int) -> psutil.Process:
-    """Whose end of a connection this port is. Raises: psutil.NoSuchProcess."""
-    for connection in psutil.net_connections("tcp"):
-        if connection.laddr and connection.laddr.port == port and connection.pid:
-            return psutil.Process(connection.pid)
+def process_at(port: int, to_port: int) -> psutil.Process:
+    """Whose end of the connection between two ports the first is; either alone may be many a process's.
+
+    Raises: psutil.NoSuchProcess.
+    """
+    for each in psutil.net_connections("tcp"):
+        if each.pid and each.laddr and each.raddr and (each.laddr.port, each.raddr.port) == (port, to_port):
+            return psutil.Process(each.pid)
     raise psutil.NoSuchProcess(0, msg=f"nobody has port {port}")
 
 
@@ -100,10 +116,15 @@ class Gateway:
 
     Attributes:
         target: address of the emulator; to be set before the first call comes.
+        denies: whether AWS, unlike the emulator, denies a call: asked with None before the emulator has it, and again
+            with the status of its answer.
     """
 
     def __init__(self) -> None:
         self.target = ""
+        self._tls = True
+        self.denies: Callable[[Call, int | None], bool] = lambda _call, _status: False
+        self._watches: list[Callable[[Call, int], None]] = []
         self._breakpoints: list[Breakpoint] = []
         self._server = _Server(self)
 
@@ -117,6 +138,24 @@ class Gateway:
         watched.open.set()
         self._breakpoints.append(watched)
         return watched.held
+
+    @contextmanager
+    def without_tls(self) -> Iterator[None]:
+        """Let calls count as such that have come without TLS."""
+        self._tls = False
+        try:
+            yield
+        finally:
+            self._tls = True
+
+    @contextmanager
+    def told(self, seen: Callable[[Call, int], None]) -> Iterator[None]:
+        """Tell of every call and the status of its answer, before the caller has it."""
+        self._watches.append(seen)
+        try:
+            yield
+        finally:
+            self._watches.remove(seen)
 
     @contextmanager
     def refusing(self, wanted: Callable[[Call], bool]) -> Iterator[None]:
@@ -157,13 +196,20 @@ class Gateway:
             if stop.dropped or stop.refusal:
                 return stop.refusal
         try:
-            with closing(http.client.HTTPConnection(urlsplit(self.target).netloc, timeout=DEADLINE_SECONDS)) as target:
-                target.request(call.method, raw_path, call.body, call.headers)
-                answer = target.getresponse()
-                return Answer(answer.status, answer.getheaders(), answer.read())
+            answer = _ACCESS_DENIED if self.denies(call, None) else self._ask(call, raw_path)
+            for seen in self._watches:
+                seen(call, answer.status)
+            return _ACCESS_DENIED if self.denies(call, answer.status) else answer
         finally:
             for stop in stops:
                 stop.passed.set()
+
+    def _ask(self, call: Call, raw_path: str) -> Answer:
+        headers = call.headers | (BY_TLS if self._tls else {})
+        with closing(http.client.HTTPConnection(urlsplit(self.target).netloc, timeout=DEADLINE_SECONDS)) as target:
+            target.request(call.method, raw_path, call.body, headers)
+            found = target.getresponse()
+            return Answer(found.status, found.getheaders(), found.read())
 
 
 class _Server(ThreadingHTTPServer):
@@ -181,8 +227,10 @@ class _Request(BaseHTTPRequestHandler):
     def _forward(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         headers = {name.lower(): value for name, value in self.headers.items() if name.lower() not in _HOP_BY_HOP}
-        call = Call(self.command, unquote(urlsplit(self.path).path), headers, body, self.client_address[1])
-        answer = cast("_Server", self.server).gateway.forward(call, self.path)
+        server = cast("_Server", self.server)
+        ports = self.client_address[1], server.server_port
+        call = Call(self.command, unquote(urlsplit(self.path).path), headers, body, *ports)
+        answer = server.gateway.forward(call, self.path)
         if answer is None:
             self.close_connection = True
             return
@@ -199,7 +247,8 @@ class _Request(BaseHTTPRequestHandler):
         if not any(name.lower() == "content-length" for name, _ in answer.headers):
             self.send_header("Content-Length", str(len(answer.body)))
         self.end_headers()
-        self.wfile.write(answer.body)
+        if self.command != "HEAD":
+            self.wfile.write(answer.body)
 
     def handle_expect_100(self) -> bool:
         """S3 clients ask before they send a body."""

@@ -52,8 +52,8 @@ def test_the_same_event_twice_at_once_is_applied_once(world: World) -> None:
 
     both_end(follower)
     outcomes = {each.outcome for each in follower.executions.values()}
-    assert outcomes == {Outcome.CONVERTED, Outcome.STALE}
-    assert len(world.attempts(key)) == 1
+    assert outcomes == {Outcome.CONVERTED, Outcome.STALE}, follower.executions
+    assert len(world.attempts(key)) == 1, follower.executions
     assert_shows(world.output(key), gray(NEW))
     assert world.is_free(key)
 

@@ -110,6 +110,9 @@ def test_up_keeps_objects_and_executions_from_one_time_to_the_next(tmp_path: Pat
         assert status["locks_held"] == []
         rm = lockstep("rm", key, build=tmp_path)
         assert [each["outcome"] for each in json.loads(rm.stdout)] == ["deleted"]
+        tail = lockstep("feed", "tail", "--since", "1h", "--count", "2", build=tmp_path)
+        told = [json.loads(line)["change"]["operation"] for line in tail.stdout.splitlines()]
+        assert told == ["PUT", "DELETE"]  # of the first time and of this one
 
 
 def test_a_second_lockstep_in_the_same_place_is_refused_with_the_process_that_is_there(tmp_path: Path) -> None:

@@ -24,7 +24,7 @@ from tests.simulation.settings import (
     DELETE,
     DELETE_NEWEST,
     DELETE_OLDER,
-    MISHAPS,
+    LIMITED,
     NO_IMAGE,
     PUTS,
     Settings,
@@ -175,8 +175,8 @@ def _small(plan: str, mishaps: list[str], **more: Any) -> Settings:
     found: dict[str, Any] = {}
     for each in mishaps:
         name, _, most = each.partition("=")
-        if name not in MISHAPS or not most.isdecimal():
-            _mistake(f"{each!r}: one of {', '.join(MISHAPS)}, and how often, as in kills=1")
+        if name not in LIMITED or not most.isdecimal():
+            _mistake(f"{each!r}: one of {', '.join(LIMITED)}, and how often, as in kills=1")
         found[name] = int(most)
     return small(plan, **found, **more)
 
@@ -189,8 +189,8 @@ def _summary(out: Console, found: Found) -> None:
     table = Table(box=None, pad_edge=False, header_style="bold")
     for column in ("what happened", "how often", "what went wrong", "how often "):
         table.add_column(column, justify="right" if "often" in column else "left")
-    happened = [(name, f"{many:,}") for name, many in found.seen.most_common() if name not in MISHAPS]
-    wrong = [(name, f"{found.seen[name]:,}") for name in MISHAPS if found.seen[name]]
+    happened = [(name, f"{many:,}") for name, many in found.seen.most_common() if name not in LIMITED]
+    wrong = [(name, f"{found.seen[name]:,}") for name in LIMITED if found.seen[name]]
     for number in range(max(len(happened), len(wrong))):
         left, right = ((rows[number] if number < len(rows) else ("", "")) for rows in (happened, wrong))
         table.add_row(*left, *right)

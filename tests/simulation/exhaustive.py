@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 from objectlock.conditions import Item
-from objectlock.record import EXPIRES_AT, Outcome
+from objectlock.record import APPLIED_AT, APPLIED_BY, EXPIRES_AT, OUTPUT_ETAG, RECORD_SINCE, Outcome
 from tests.simulation import moves
 from tests.simulation.choices import Record, every_way
 from tests.simulation.lambdas import Invocation
@@ -153,9 +153,12 @@ def fingerprint(world: World) -> bytes:
         sorted(world.undelivered),
         [each.deliveries > 0 for each in world.events] if "duplicates" in world.left else "",
         sorted(world.left.items()),
-        [(key, sorted(_kept(item).items())) for key, item in sorted(world.locks.items.items())],
-        sorted(world.early),
+        _records(world.locks.items),
+        (sorted(world.early), sorted(world.behind), sorted(world.unmarked)),
+        (sorted(world.damaged.items()), sorted(world.unsure.items())),
+        _records(world.backups) if "restores" in world.left else "",
         sorted(world.highest.items()),
+        [(key, each.get(OUTPUT_ETAG)) for key, each in sorted(world.told.items())],
         [(key, each.label, each.picture.body) for key, each in sorted(world.output.objects.items())],
         sorted(
             (
@@ -187,9 +190,17 @@ def fingerprint(world: World) -> bytes:
 _OF_THE_EVENT: Final = frozenset({"detail", "detail-type", "source"})
 
 
+def _records(items: Mapping[str, Item]) -> object:
+    return [(key, sorted(_kept(item).items())) for key, item in sorted(items.items())]
+
+
 def _kept(item: Item) -> Mapping[str, object]:
-    """When a tombstone expires makes no difference."""
-    return {**item, EXPIRES_AT: 0} if EXPIRES_AT in item else item
+    """When a tombstone expires makes no difference, nor when and by whom what is told was done."""
+    told = {name: 0 for name in (EXPIRES_AT, APPLIED_AT) if name in item}
+    return {name: each for name, each in {**item, **told}.items() if name not in _TOLD_ALONE}
+
+
+_TOLD_ALONE: Final = frozenset({APPLIED_BY, RECORD_SINCE})
 
 
 def _lambda(invocation: Invocation) -> str:

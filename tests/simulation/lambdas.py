@@ -25,6 +25,7 @@ import reaper.app
 import release_lock.app
 from objectlock import images, metrics, wiring
 from objectlock.errors import SourceRejected
+from objectlock.events import Change
 from objectlock.ports import Picture
 from tests.lambda_instance import begin_anew
 from tests.workflow.kit.cases import Answer, Raises, Returns
@@ -76,6 +77,7 @@ class Invocation:
         stands_before: its next call to AWS; None when it has ended.
         answer: what Lambda answers its caller, once it has ended.
         token: fencing token of the attempt that it is at work on; 0 while there is none.
+        took_from: the owner that it has taken the lock from; empty where it has from none.
     """
 
     number: int
@@ -92,6 +94,7 @@ class Invocation:
     stands_before: Call | None = None
     answer: Answer | None = None
     token: int = 0
+    took_from: str = ""
     _running: greenlet | None = None
     _told: int = 0
     _now: int = 0
@@ -100,6 +103,11 @@ class Invocation:
     def arn(self) -> str:
         """Of the execution on whose behalf it runs."""
         return EXECUTIONS + self.caller
+
+    @property
+    def is_reconcile(self) -> bool:
+        """Whether it works for an execution that no event of S3 has asked for."""
+        return bool(self.payload.get("state", {}).get("detail-type") == Change.RECONCILE.value)
 
     @property
     def wakes_at(self) -> int:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, Final, NamedTuple
 
 from objectlock.errors import ServiceUnavailable, WriteInDoubt
 from objectlock.record import LEASE_EXPIRES_AT, OBJECT_ID, WORKER_UNTIL, Outcome
-from tests.simulation import promises, user
+from tests.simulation import comparison, damage, promises, user
 from tests.simulation.lambdas import Call, Heard, Invocation
+from tests.simulation.settings import RECONCILES
 from tests.simulation.timeline import call_in_words
 from tests.simulation.world import KILLED, Doubt, Execution, Report, World
 from tests.workflow.kit.cases import Raises, Refused
@@ -56,15 +57,22 @@ def step(world: World) -> bool:
     moves = possible(world)
     wrong = mishaps(world)
     if not moves:
-        promises.quiet(rested(world))
-        moves = [Move(GOES_ON, _nothing)]
-        if not wrong:
+        moves = _at_rest(rested(world))
+        if not wrong and moves[0].do is _nothing:
             return False
     world.steps += 1
     promises.promise(world.steps < MOST_STEPS, f"it gets quiet within {MOST_STEPS} steps")
     chosen = [*moves, *wrong][world.chooser.choose([each.weight for each in (*moves, *wrong)])]
     chosen.do(world, *chosen.arguments)
     return chosen.do is not _nothing
+
+
+def _at_rest(world: World) -> list[Move]:
+    """What the operator does when nothing more happens: mostly nothing, as everything promised must be kept."""
+    if keys := comparison.due(world):
+        return [Move(GOES_ON, comparison.reconciles, (keys,))]
+    promises.quiet(world)
+    return [Move(GOES_ON, _nothing)]
 
 
 def rested(world: World) -> World:
@@ -206,7 +214,7 @@ def mishaps(world: World) -> list[Move]:
     """What can go wrong without anybody doing anything."""
     return [
         Move(weight, do, arguments)
-        for mishap, (weight, do, may_be) in _MISHAPS.items()
+        for mishap, weight, do, may_be in _MISHAPS
         if mishap in world.left
         for arguments in may_be(world)
     ]
@@ -301,16 +309,24 @@ def ends_early(world: World, key: str) -> None:
     world.locks.items[str(record[OBJECT_ID])] = {**record, LEASE_EXPIRES_AT: past, WORKER_UNTIL: past}
 
 
-# How likely each is, what it does, and to whom or what it may happen.
-_MISHAPS: Final[dict[str, tuple[float, Callable[..., None], Callable[[World], Iterable[tuple[Any, ...]]]]]] = {
-    "duplicates": (RARELY / 4, delivered_again, _delivered),
-    "stops": (RARELY / 4, stopped, _running),
-    "timeouts": (RARELY / 4, timed_out, _running),
-    "ambiguities": (RARELY / 4, ambiguous, _waiting),
-    "silences": (RARELY / 4, not_heard, _waiting),
-    "failures": (RARELY / 4, failed, _waiting),
-    "kills": (RARELY / 4, killed, _at_large),
-    "delays": (RARELY / 3, delayed, lambda world: [()] if world.invocations else []),
-    "expiries": (RARELY, expires, lambda world: ((key,) for key in world.tombstones())),
-    "early": (GOES_ON, ends_early, _at_work),
-}
+# Of which number it is, how likely, what it does, and to whom or what it may happen.
+_MISHAPS: Final[Sequence[tuple[str, float, Callable[..., None], Callable[[World], Iterable[tuple[Any, ...]]]]]] = (
+    ("duplicates", RARELY / 4, delivered_again, _delivered),
+    ("stops", RARELY / 4, stopped, _running),
+    ("timeouts", RARELY / 4, timed_out, _running),
+    ("ambiguities", RARELY / 4, ambiguous, _waiting),
+    ("silences", RARELY / 4, not_heard, _waiting),
+    ("failures", RARELY / 4, failed, _waiting),
+    ("kills", RARELY / 4, killed, _at_large),
+    ("delays", RARELY / 3, delayed, lambda world: [()] if world.invocations else []),
+    ("expiries", RARELY, expires, lambda world: ((key,) for key in world.tombstones())),
+    ("early", GOES_ON, ends_early, _at_work),
+    ("deletions", RARELY, damage.deletes, damage.outputs),
+    ("overwrites", RARELY, damage.overwrites, damage.outputs),
+    ("strays", RARELY / 4, damage.strays, damage.no_outputs),
+    ("lost_records", RARELY / 4, damage.loses_record, damage.records),
+    ("restores", RARELY / 4, damage.backs_up, damage.not_backed_up),
+    ("restores", RARELY / 2, damage.restores, damage.changed_since_backup),
+    ("lost_events", RARELY / 2, damage.loses_event, lambda world: ((each,) for each in world.undelivered)),
+    (RECONCILES, RARELY / 4, comparison.at_any_time, lambda world: ((key,) for key in world.versions)),
+)

@@ -10,6 +10,8 @@ from objectlock.errors import SourceRejected
 from objectlock.ports import SourceObject
 from objectlock.record import (
     ABSENT,
+    APPLIED_AT,
+    APPLIED_BY,
     APPLIED_SEQUENCER,
     APPLIED_SOURCE,
     CLOCK_MARGIN_MS,
@@ -19,6 +21,7 @@ from objectlock.record import (
     NEWEST_SEQUENCER,
     OUTPUT_ETAG,
     OWNER,
+    RECORD_SINCE,
     WORKER_UNTIL,
     Outcome,
 )
@@ -31,6 +34,7 @@ if TYPE_CHECKING:
     from tests.simulation.world import Execution, World
 
 ACQUIRE: Final = "AcquireLockFunction"
+BEFORE_ALL: Final = "0"  # the place of a reconcile, which S3 has not told of
 # What the state machine has an answer to, or what would be a mistake of ours.
 _NO_END: Final = frozenset(
     {
@@ -44,9 +48,14 @@ _NO_END: Final = frozenset(
         "States.Runtime",
         "Runtime",
         "TypeError",
+        "UnknownRecordVersion",
         "ValueError",
     }
 )
+
+
+# What the change feed tells, and orders by.
+_TOLD: Final = (RECORD_SINCE, FENCING_TOKEN, OUTPUT_ETAG, APPLIED_SOURCE, APPLIED_SEQUENCER, APPLIED_AT, APPLIED_BY)
 
 
 class Violation(AssertionError):
@@ -76,7 +85,13 @@ def record_written(world: World, by: Invocation, before: Item, after: Item) -> N
     always(world, _token(before) <= _token(after), "fencing tokens grow")
     if not world.system.flag:
         _is_consistent(world, after)
+        _is_in_order(world, by, before, after)
         _keeps_off(world, by, before, after)
+        _is_told(world, by, before, after)
+        if before.get(OWNER, by.arn) != by.arn and after.get(OWNER) == by.arn:
+            by.took_from = str(before[OWNER])
+        if _is_release(by, before, after):
+            _is_known_again(world, by.key)
     is_longer = after.get(WORKER_UNTIL) != before.get(WORKER_UNTIL)
     if WORKER_UNTIL in after and (is_longer or _token(after) > _token(before)):
         _has_begun(world, by, before, after)
@@ -90,10 +105,65 @@ def _is_consistent(world: World, record: Item) -> None:
     always(world, not is_in_use or EXPIRES_AT not in record, "a record in use has no TTL")
 
 
+def _is_in_order(world: World, by: Invocation, before: Item, after: Item) -> None:
+    """What is on record of the order of events is S3's."""
+    for mark in (APPLIED_SEQUENCER, NEWEST_SEQUENCER):
+        is_changed = before.get(mark) != after.get(mark)
+        always(world, not is_changed or _is_of_an_event(world, by.key, after.get(mark)), f"{mark} is that of an event")
+    is_as_before = after.get(NEWEST_SEQUENCER, BEFORE_ALL) == before.get(NEWEST_SEQUENCER, BEFORE_ALL)
+    always(world, is_as_before or not by.is_reconcile, "a reconcile leaves the order of events as it is")
+    newest, applied = (_raw(world, by.key, after.get(mark, "")) for mark in (NEWEST_SEQUENCER, APPLIED_SEQUENCER))
+    is_ahead = APPLIED_SEQUENCER in after and NEWEST_SEQUENCER in after and is_newer(applied, newest)
+    if NEWEST_SEQUENCER not in after and by.key in world.behind:  # lost as an event was taking it
+        world.unmarked.add(by.key)
+    elif not is_ahead:
+        world.unmarked.discard(by.key)
+    is_begun_anew = by.key in world.unmarked  # then an older event is the first on record; or a reconcile
+    is_begun_anew = is_begun_anew or (newest == BEFORE_ALL and by.key in world.behind)
+    always(world, not is_ahead or is_begun_anew, "no event is applied that is not on record")
+
+
+def _is_release(by: Invocation, before: Item, after: Item) -> bool:
+    """Whether what was applied is put on record, and not only given up."""
+    is_freed, state = OWNER in before and OWNER not in after, by.payload.get("state", {})
+    return is_freed and (by.token > 0 or ("applied" in state and "caught" not in by.payload))
+
+
+def _is_told(world: World, by: Invocation, before: Item, after: Item) -> None:
+    """The change feed has each write to a record that then has `applied_at`."""
+    is_told, was_told = APPLIED_AT in after, APPLIED_AT in before
+    is_known = by.key in world.behind or before.get(RECORD_SINCE) in {None, after.get(RECORD_SINCE)}
+    always(world, is_known, "since when a record has been there does not change")
+    if _is_release(by, before, after):
+        always(world, is_told and after.get(APPLIED_BY) == by.arn, "what was applied is told, and by whom")
+        always(world, RECORD_SINCE in after, "what is told says since when its record has been there")
+    elif is_told:
+        is_repeated = was_told and all(before.get(name) == after.get(name) for name in _TOLD)
+        always(world, is_repeated, "only what was applied is told")
+    always(world, not is_told or OWNER not in after, "nothing is told of a record in use")
+    if is_told:
+        before_it = world.told.get(by.key, after)
+        always(world, by.key in world.behind or _place(before_it) <= _place(after), "what is told never goes back")
+        world.told[by.key] = {name: after[name] for name in _TOLD if name in after}
+
+
+def _place(told: Item) -> tuple[int, int]:
+    """Where in the order of an object's changes."""
+    return int(told.get(RECORD_SINCE, 0)), _token(told)
+
+
+def _is_known_again(world: World, key: str) -> None:
+    """Unless what was applied was begun before the damage."""
+    if world.unsure.get(key):
+        del world.unsure[key]
+
+
 def _has_begun(world: World, by: Invocation, before: Item, after: Item) -> None:
     """An attempt is on record: a new token, no other one, and time enough."""
     always(world, _token(after) > _token(before), "an attempt has a token of its own")
     by.token = _token(after)
+    if by.key in world.unsure:
+        world.unsure[by.key] = True
     at_work = [each for each in (*world.invocations, *(doubt.invocation for doubt in world.doubts)) if each.token]
     others = [each.caller for each in at_work if each.key == by.key and each.token != by.token]
     words = f"only one attempt is at work on an object, but {', '.join(others)} is too"
@@ -149,10 +219,12 @@ def answered(world: World, by: Invocation, answer: Answer) -> None:
 def _follows_the_rule(world: World, by: Invocation, decision: Mapping[str, Any], outcomes: list[Outcome]) -> None:
     """What AcquireLock says follows AWS's rule for sequencers, whatever it compares by."""
     event, seen = by.payload["state"], outcomes[-1].item if outcomes else {}
-    mine = event["detail"]["object"]["sequencer"]
+    mine = BEFORE_ALL if by.is_reconcile else event["detail"]["object"]["sequencer"]
     looks = [content for (kind, content) in by.heard if kind == "value" and not isinstance(content, Outcome)]
     is_new = is_newer(mine, _raw(world, by.key, seen.get(APPLIED_SEQUENCER, "")))
     match decision["work"]:
+        case "STALE" | "SUPERSEDED" | "FOLDER" if by.is_reconcile:
+            always(world, False, "a reconcile always looks")
         case "STALE":
             always(world, not is_new, "a stale verdict follows AWS's rule")
             is_confirmed = looks[-1:] == [None if seen.get(APPLIED_SOURCE) == ABSENT else seen.get(APPLIED_SOURCE)]
@@ -169,8 +241,11 @@ def _follows_the_rule(world: World, by: Invocation, decision: Mapping[str, Any],
             always(world, world.now - since <= most + world.system.time_limit_ms, "waiting has an end")
         case "GRAYSCALE" | "DELETE":
             was_mine = any(each.item.get(OWNER) == by.arn for each in outcomes if not each.accepted)
-            is_unforced = "look_again" not in event and len(looks) == 1 and not was_mine
-            always(world, is_new or APPLIED_SEQUENCER not in seen or not is_unforced, "a stale event causes no write")
+            is_forced = by.is_reconcile or "look_again" in event or len(looks) > 1 or was_mine
+            always(world, is_new or APPLIED_SEQUENCER not in seen or is_forced, "a stale event causes no write")
+            says = decision.get("taken_from")
+            is_said = by.took_from in {"", says} or by.key in world.behind  # a record restored since it was looked at
+            always(world, is_said, "who takes a lock over says from whom")
 
 
 def _has_given_up(world: World, by: Invocation, seen: Item) -> None:
@@ -185,6 +260,13 @@ def is_newer(one: str, other: str) -> bool:
     """AWS's rule: as text, the shorter padded with zeros on its right (S3 User Guide, "Event message structure")."""
     length = max(len(one), len(other))
     return one.lower().ljust(length, "0") > other.lower().ljust(length, "0")
+
+
+def _is_of_an_event(world: World, key: str, on_record: object) -> bool:
+    """Of this object; or of none, which is before all of them."""
+    raw = _raw(world, key, on_record)
+    known = [event.sequencer for event in world.events if event.key == key]
+    return raw == BEFORE_ALL or any(not is_newer(raw, each) and not is_newer(each, raw) for each in known)
 
 
 def _raw(world: World, key: str, on_record: object) -> str:
@@ -207,9 +289,10 @@ def ended(world: World, execution: Execution, error: str | None) -> None:
     always(world, error not in _NO_END, f"no execution ends by {error}")
     always(world, error is None or execution.position.state == "Failed", "who fails has given up its lock")
     if error is None and execution.position.state != "Skipped":
-        mine = world.events[execution.event].sequencer
+        mine = BEFORE_ALL if execution.event is None else world.events[execution.event].sequencer
         on_record = _raw(world, execution.key, world.record(execution.key).get(APPLIED_SEQUENCER, ""))
-        always(world, bool(on_record) and not is_newer(mine, on_record), "who succeeds has its event on record")
+        kept = bool(on_record) and not is_newer(mine, on_record)
+        always(world, kept or execution.key in world.behind, "who succeeds has its event on record")
 
 
 def quiet(world: World) -> None:
@@ -220,28 +303,34 @@ def quiet(world: World) -> None:
         is_held = is_held or record.get(world.system.flag) == 1
         promise(not is_held, f"in the end no lock is held, but that of {key}")
         promise(
-            (stored and stored.picture) == _counterpart(found),
+            (stored and stored.picture) == counterpart(found),
             f"in the end every output is that of its input, but {key}",
         )
-        if FENCING_TOKEN in record:
-            _is_on_record(key, record, found, stored)
+        if FENCING_TOKEN in record and key not in world.unsure:
+            _is_on_record(world, key, found, stored)
 
 
-def _is_on_record(key: str, record: Item, found: SourceObject | None, stored: StoredObject | None) -> None:
+def _is_on_record(world: World, key: str, found: SourceObject | None, stored: StoredObject | None) -> None:
+    record = world.record(key)
     source = record.get(APPLIED_SOURCE)
     promise(source == (found.tag if found else ABSENT), f"the record of {key} says what was applied")
     promise(
         record.get(OUTPUT_ETAG) == (stored.etag if stored else None), f"the record of {key} says what the output is"
     )
     is_newest = record.get(APPLIED_SEQUENCER) == record.get(NEWEST_SEQUENCER)
+    is_begun_anew = record.get(NEWEST_SEQUENCER, BEFORE_ALL) == BEFORE_ALL and key in world.behind
+    is_newest = is_newest or is_begun_anew or key in world.unmarked  # lost as it was being taken
     promise(is_newest, f"in the end the newest event of {key} is the one applied")
     promise(EXPIRES_AT not in record or source == ABSENT, f"the record of {key} does not expire, as it is no tombstone")
+    is_told = world.told.get(key, {}).get(OUTPUT_ETAG) == (stored.etag if stored else None)
+    promise(is_told, f"in the end the feed tells of {key} what the output is")
     if stored is not None:
-        says = stored.label.source == source and stored.label.token <= _token(record)
-        promise(says, f"the output of {key} says what it was made from")
+        is_known = stored.label.token <= _token(record) or key in world.behind
+        promise(stored.label.source == source and is_known, f"the output of {key} says what it was made from")
 
 
-def _counterpart(found: SourceObject | None) -> Any:
+def counterpart(found: SourceObject | None) -> Any:
+    """What the output of an input has to be; None where there is to be none."""
     try:
         return None if found is None else to_grayscale(found.body)
     except SourceRejected:

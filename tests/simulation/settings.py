@@ -30,9 +30,23 @@ MISHAPS: Final[Mapping[str, str]] = {
 }
 WITHIN_ASSUMPTIONS: Final = tuple(mishap for mishap in MISHAPS if mishap != "early")
 
-# After one of these, once, everything goes on by itself.
+# What no event tells of. It stays as it is until somebody compares the buckets and reconciles what is out of step.
+DAMAGE: Final[Mapping[str, str]] = {
+    "deletions": "an output is deleted by hand",
+    "overwrites": "an output is overwritten by hand",
+    "strays": "an output appears where there is none, put by hand",
+    "lost_records": "a lock record is lost, whoever holds the lock",
+    "restores": "a lock record is what it was at an earlier time, as from a backup, whoever holds the lock",
+    "lost_events": "an event is lost for good",
+}
+# Not a mishap: what the operator does besides, whatever is going on.
+RECONCILES: Final = "reconciles"
+LIMITED: Final[Mapping[str, str]] = {**MISHAPS, **DAMAGE, RECONCILES: "the operator reconciles an object"}
+
+# After one of these, once, no execution fails; after damage the operator has to reconcile, and that is all.
 PASSING: Final = frozenset(
     {"errors", "losses", "repeats", "doubts", "kills", "throttles", "ambiguities", "silences", "duplicates", "expiries"}
+    | {*DAMAGE, RECONCILES}
 )
 
 KEYS: Final = ("cat.png", "dog.png", "owl.png", "fox.png")
@@ -49,7 +63,8 @@ class Settings:
 
     Attributes:
         plan: key and change, in the order in which the user makes them.
-        mishaps: how often each may happen; those left out never do.
+        mishaps: how often each may happen, of damage and reconciles too; those left out never do.
+        backfill: how many of the changes the user has made before there was anybody to tell of them.
         skews: by how many ms the clocks of Lambdas may be fast.
         tick_ms: how long a call to AWS takes.
         in_order: whether sequencers follow the order of changes across versions too, as S3 documents it per key.
@@ -64,6 +79,7 @@ class Settings:
 
     plan: tuple[tuple[str, str], ...]
     mishaps: Mapping[str, int] = field(default_factory=dict)
+    backfill: int = 0
     versioned: bool = False
     skews: tuple[int, ...] = (0,)
     tick_ms: int = 0
@@ -95,7 +111,7 @@ class Settings:
         plan = ", ".join(f"{key} {''.join(change for of, change in self.plan if of == key)}" for key in keys)
         words = [plan, "versioned" if self.versioned else "", f"{self.tick_ms} ms a call" if self.tick_ms else ""]
         words += ["sequencers out of order" if not self.in_order else "", "calm" if self.calm else ""]
-        words += ["skewed clocks" if any(self.skews) else ""]
+        words += ["skewed clocks" if any(self.skews) else "", f"backfill={self.backfill}" if self.backfill else ""]
         words += [f"{name}={most}" for name, most in self.mishaps.items() if most]
         return "; ".join(word for word in words if word)
 
@@ -108,9 +124,9 @@ def script(changes: str, key: str = KEYS[0]) -> tuple[tuple[str, str], ...]:
 def small(changes: str, *, jitter: bool = False, **more: Any) -> Settings:
     """A world of one object, small enough to go through all of it: who waits does so until things have changed.
 
-    `more` are mishaps and how often they may happen, and other settings, by their names.
+    `more` are mishaps, damage and reconciles, how often they may happen, and other settings, by their names.
     """
-    mishaps = {name: more.pop(name) for name in MISHAPS if name in more}
+    mishaps = {name: more.pop(name) for name in LIMITED if name in more}
     return Settings(script(changes), mishaps, retry_interval_seconds=60, wait_limit_seconds=600, jitter=jitter, **more)
 
 
@@ -118,6 +134,9 @@ def swarm(
     chooser: Chooser, *, keys: int = 3, changes: int = 6, most: int = 3, exactly: bool = False, **fixed: object
 ) -> Settings:
     """A world in which each kind of mishap is on or off at random (Groce and others, "Swarm Testing", 2012).
+
+    In half of the worlds the operator reconciles objects at any time. In a third there is damage, and the operator
+    compares the buckets once it is quiet.
 
     Args:
         chooser: decides.
@@ -147,7 +166,13 @@ def swarm(
     skews = [(0,), (0, 2500, 5000)][chooser.choose([1, 1])]
     tick_ms = [0, 20, 200, 1000][chooser.choose([2, 1, 1, 1])]
     user_pace, uneven = [1, 0.1, 0.01][chooser.choose([2, 1, 1])], bool(chooser.choose([1, 1]))
+    mishaps |= {RECONCILES: 1 + chooser.choose([1] * most)} if chooser.choose([1, 1]) else {}
+    backfill = 0
+    if chooser.choose([2, 1]):
+        mishaps |= {damage: 1 + chooser.choose([1] * most) for damage in DAMAGE if chooser.choose([2, 1])}
+        backfill = chooser.choose([1] * (len(plan) + 1)) if chooser.choose([3, 1]) else 0
     drawn = {
+        "backfill": backfill,
         "user_pace": user_pace,
         "uneven": uneven,
         "versioned": versioned,

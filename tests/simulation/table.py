@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
 from typing import Final
 
 from tests.simulation.search import Finding
-from tests.simulation.settings import MISHAPS
+from tests.simulation.settings import DAMAGE, MISHAPS
 from tests.simulation.variants import Variant
 
 SCHEDULES: Final = 4_000
@@ -60,11 +60,16 @@ def _schedules(variant: Variant) -> str:
 
 
 def written(document: str, rows: Sequence[Row]) -> str:
-    """The document with the table in its place, and the list of mishaps."""
+    """The document with the table in its place, and the lists of mishaps and of damage."""
     head = "| variant | what is wrong | world | schedules | promise broken first | steps | in the end |"
     table = "\n".join([head, "| --- " * 7 + "|", *map(str, rows)])
-    mishaps = "\n".join(["| | |", "| --- | --- |", *(f"| `{name}` | {what} |" for name, what in MISHAPS.items())])
-    return _placed(_placed(document, "variants", table), "mishaps", mishaps)
+    for name, text in (("variants", table), ("mishaps", _listed(MISHAPS)), ("damage", _listed(DAMAGE))):
+        document = _placed(document, name, text)
+    return document
+
+
+def _listed(whats: Mapping[str, str]) -> str:
+    return "\n".join(["| | |", "| --- | --- |", *(f"| `{name}` | {what} |" for name, what in whats.items())])
 
 
 def _placed(document: str, name: str, text: str) -> str:

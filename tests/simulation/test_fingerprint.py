@@ -26,7 +26,7 @@ def _running() -> Iterator[None]:
 
 
 LATER: Final = EPOCH_MS + 12_345
-MOST_OF_IT: Final = {"kills": 2, "duplicates": 1, "stops": 1, "doubts": 1}
+MOST_OF_IT: Final = {"kills": 2, "duplicates": 1, "stops": 1, "doubts": 1, "restores": 1}
 
 
 def busy(now: int = 0) -> World:
@@ -150,6 +150,14 @@ MATTERS: Final[dict[str, Callable[[World], Any]]] = {
     "status": _set("execution", status="ABORTED"),
     "outdone": _set("execution", is_outdone=True),
     "broken assumption": lambda it: it.early.add(KEY),
+    "damage": lambda it: it.damaged.update({KEY: 0}),
+    "reconciled since": lambda it: it.damaged.update({KEY: 1}),
+    "unsure record": lambda it: it.unsure.update({KEY: False}),
+    "begun since": lambda it: it.unsure.update({KEY: True}),
+    "token behind": lambda it: it.behind.add(KEY),
+    "order behind": lambda it: it.unmarked.add(KEY),
+    "told": lambda it: it.told.update({KEY: {"output_etag": "another"}}),
+    "backup": lambda it: it.backups.update({KEY: {"fencing_token": 1}}),
     "time-out": _set("execution", until=LATER),
     "limit of the machine": _set("execution", ends_at=LATER),
     "nobody waits": _nobody_waits,
@@ -176,6 +184,24 @@ def test_worlds_that_differ_in_what_matters_are_two(change: Callable[[World], An
     found = busy()
     change(found)
     assert fingerprint(found) != fingerprint(busy())
+
+
+def test_what_differs_in_this_are_two_as_well() -> None:
+    """Reconciled or not, begun or not: not only damaged or not."""
+    prints = set()
+    for name in ("damage", "reconciled since", "unsure record", "begun since"):
+        found = busy()
+        MATTERS[name](found)
+        prints.add(fingerprint(found))
+    assert len(prints) == 4
+
+
+def test_a_backup_that_cannot_be_restored_any_more_makes_no_difference() -> None:
+    found, other = busy(), busy()
+    found.backups[KEY] = {"fencing_token": 1}
+    for each in (found, other):
+        each.left.pop("restores")
+    assert fingerprint(found) == fingerprint(other)
 
 
 def test_it_matters_how_an_execution_has_ended() -> None:

@@ -9,10 +9,11 @@ import pytest
 
 from objectlock.conditions import Item
 from tests.memory import StoredObject
-from tests.simulation import promises
-from tests.simulation.by_hand import AT_WORK, HELD, KEY, LATER, by, changed, said, stored, world
+from tests.simulation import promises, system
+from tests.simulation.by_hand import AT_WORK, HELD, KEY, LATER, by, changed, said, settled, started, stored, world
 from tests.simulation.lambdas import Call, Invocation
 from tests.simulation.world import EPOCH_MS, Doubt, World
+from tests.unit.records import without
 
 BEGUN: Final[Item] = {**HELD, "fencing_token": 3}
 
@@ -27,9 +28,16 @@ WORKER: Final = "nobody changes another's worker_until"
 WORK_TIME: Final = "an attempt is on record for as long as its Lambda may run, by every clock"
 
 
+FIRST: Final[Item] = {"newest_sequencer": "1018f"}
+LOOKS: Final[dict[str, Any]] = {"detail-type": "Object Reconcile"}
+
+
+TOLD: Final[Item] = {"record_since": 1, "applied_at": EPOCH_MS, "applied_by": by().arn}
+
+
 def attempted(**applied: Any) -> Item:
     """A free lock after an attempt that has applied that."""
-    return {"fencing_token": 3, **applied}
+    return {"fencing_token": 3, **TOLD, **applied}
 
 
 def only_says(what: str) -> str:
@@ -49,6 +57,19 @@ def only_says(what: str) -> str:
         (by(token=3), {**BEGUN, APPLIED: "1018f"}, {**BEGUN, APPLIED: "102"}, ""),
         (by(), {"newest_sequencer": "1020"}, {"newest_sequencer": "1018f"}, "newest_sequencer never goes back"),
         (by(), {}, {"newest_sequencer": "1018f"}, ""),
+        (by(), {}, {"newest_sequencer": "11"}, "newest_sequencer is that of an event"),
+        (by(), {"newest_sequencer": "1018f"}, {"newest_sequencer": "11"}, "newest_sequencer is that of an event"),
+        (by(token=3), BEGUN, {**BEGUN, APPLIED: "11"}, f"{APPLIED} is that of an event"),
+        (
+            by(token=3),
+            {**BEGUN, **FIRST},
+            {**BEGUN, **FIRST, APPLIED: "102"},
+            "no event is applied that is not on record",
+        ),
+        (by(token=3), {**BEGUN, **FIRST}, {**BEGUN, **FIRST, APPLIED: "1018f"}, ""),
+        (by(**LOOKS), {}, {"newest_sequencer": "0"}, ""),
+        (by(**LOOKS), {}, {"newest_sequencer": "1018f"}, "a reconcile leaves the order of events as it is"),
+        (by(**LOOKS), FIRST, {"newest_sequencer": "102"}, "a reconcile leaves the order of events as it is"),
         (by(), {"fencing_token": 3}, {"fencing_token": 2}, "fencing tokens grow"),
         (by(), {"fencing_token": 3}, {}, "fencing tokens grow"),
         (by(), {"fencing_token": 3}, {"fencing_token": 3}, ""),
@@ -88,6 +109,25 @@ def only_says(what: str) -> str:
 )
 def test_what_may_become_of_a_record(who: Invocation, before: Item, after: Item, broken: str) -> None:
     assert said(lambda: promises.record_written(changed("ab"), replace(who), before, after)) == broken
+
+
+def test_where_a_record_was_lost_as_an_event_was_taking_it_an_older_one_may_be_the_first_on_record() -> None:
+    """Found by chance: a claim was refused for a newer event, and granted on the record that had just been lost."""
+    taken: Item = {**HELD, "fencing_token": 3}
+    applied = attempted(**{APPLIED: "1020", "applied_by": by().arn})
+    forced: Item = {**applied, **FIRST}
+    found = changed("ab")
+    promises.record_written(found, by(), {}, taken)
+    assert found.unmarked == set()
+    found.behind = {KEY}
+    promises.record_written(found, by(), {}, taken)
+    assert found.unmarked == {KEY}
+    promises.record_written(found, by(applied={"token": 3}), taken, applied)
+    assert said(lambda: promises.record_written(found, by("b"), applied, forced)) == ""
+    promises.record_written(found, by("b"), forced, {**applied, "newest_sequencer": "1020"})
+    assert found.unmarked == set()
+    words = "no event is applied that is not on record"
+    assert said(lambda: promises.record_written(found, by("b"), applied, forced)) == words
 
 
 def begins(found: World, who: Invocation, **change: int) -> str:
@@ -141,6 +181,101 @@ def test_who_has_said_that_its_attempt_has_ended_is_not_at_work() -> None:
     one = by(token=3)
     promises.record_written(world(), one, AT_WORK, BEGUN)
     assert one.token == 0
+
+
+# --- what may say otherwise than the buckets -------------------------------------------------------------------
+
+GIVEN_UP: Final[Item] = {"fencing_token": 3}
+RELEASED: Final[Item] = attempted(applied_source="tag", output_etag="etag")
+
+
+@pytest.mark.parametrize(
+    ("who", "after", "has_begun", "is_unsure"),
+    [
+        (by(applied={"token": 3}), RELEASED, True, False),
+        (by(applied={"token": 3}), RELEASED, False, True),  # what it applied was read before
+        (by(token=3), RELEASED, True, False),  # it was rejected
+        (by(applied={"token": 3}), BEGUN, True, True),
+        (by(), GIVEN_UP, True, True),
+    ],
+)
+def test_what_is_applied_after_damage_is_known_again(
+    who: Invocation, after: Item, has_begun: bool, is_unsure: bool
+) -> None:
+    found = changed("ab")
+    found.damage(KEY)
+    assert found.unsure == {KEY: False}
+    if has_begun:
+        assert begins(found, by()) == ""
+        assert found.unsure == {KEY: True}
+    promises.record_written(found, replace(who), BEGUN, after)
+    assert (KEY in found.unsure) == is_unsure
+
+
+def test_who_gives_up_after_its_release_has_failed_applies_nothing() -> None:
+    found = changed("ab")
+    found.unsure[KEY] = True
+    who = by(applied={"token": 3})
+    who.payload["caught"] = {}
+    promises.record_written(found, who, BEGUN, GIVEN_UP)
+    assert found.unsure == {KEY: True}
+
+
+# --- what the change feed has ------------------------------------------------------------------------------------
+
+RELEASES: Final = by(applied={"token": 3})
+ALONE: Final = "only what was applied is told"
+
+
+@pytest.mark.parametrize(
+    ("who", "before", "after", "broken"),
+    [
+        (RELEASES, BEGUN, RELEASED, ""),
+        (RELEASES, BEGUN, GIVEN_UP, "what was applied is told, and by whom"),
+        (RELEASES, BEGUN, {**RELEASED, "applied_by": OTHER.arn}, "what was applied is told, and by whom"),
+        (RELEASES, BEGUN, without(RELEASED, "record_since"), "what is told says since when its record has been there"),
+        (by(), BEGUN, GIVEN_UP, ""),
+        (by(), BEGUN, attempted(), ALONE),
+        (by(), RELEASED, {**RELEASED, **HELD}, "nothing is told of a record in use"),
+        (by("b"), RELEASED, {**RELEASED, **FIRST}, ""),  # told again
+        (by("b"), RELEASED, {**RELEASED, "applied_at": 1}, ALONE),
+        (
+            by("b"),
+            {**GIVEN_UP, "record_since": 1},
+            {**GIVEN_UP, "record_since": 2},
+            "since when a record has been there",
+        ),
+    ],
+)
+def test_what_the_feed_tells_of(who: Invocation, before: Item, after: Item, broken: str) -> None:
+    assert said(lambda: promises.record_written(changed("ab"), replace(who), before, after)).startswith(broken)
+    assert bool(said(lambda: promises.record_written(changed("ab"), replace(who), before, after))) == bool(broken)
+
+
+@pytest.mark.parametrize(
+    ("told", "broken"),
+    [
+        ({"record_since": 1, "fencing_token": 3}, ""),
+        ({"record_since": 0, "fencing_token": 9}, ""),  # of the record before, which has expired
+        ({"record_since": 1, "fencing_token": 4}, "what is told never goes back"),
+        ({"record_since": 2, "fencing_token": 2}, "what is told never goes back"),
+    ],
+)
+def test_the_feed_never_goes_back(told: Item, broken: str) -> None:
+    found = changed("ab")
+    found.told[KEY] = told
+    assert said(lambda: promises.record_written(found, replace(RELEASES), BEGUN, RELEASED)) == broken
+    assert broken or found.told[KEY] == RELEASED
+
+
+def test_in_the_end_the_feed_tells_what_the_output_is() -> None:
+    with system.running():
+        found = settled(started())
+    assert said(lambda: promises.quiet(found)) == ""
+    found.told[KEY] = {**found.told[KEY], "output_etag": "another"}
+    assert said(lambda: promises.quiet(found)) == f"in the end the feed tells of {KEY} what the output is"
+    del found.told[KEY]
+    assert said(lambda: promises.quiet(found)) == f"in the end the feed tells of {KEY} what the output is"
 
 
 # --- outputs -------------------------------------------------------------------------------------------------

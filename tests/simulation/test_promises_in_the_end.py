@@ -63,6 +63,31 @@ def test_what_is_on_record_in_the_end(plan: str, change: Item, broken: str) -> N
     assert said(lambda: promises.quiet(found)) == broken
 
 
+def test_where_a_record_was_lost_its_token_and_its_order_may_be_behind() -> None:
+    found = rested()
+    (object_id,) = found.locks.items
+    lost = {**found.record(KEY), "fencing_token": 0}
+    del lost["newest_sequencer"]
+    found.locks.items[object_id] = lost
+    assert said(lambda: promises.quiet(found)) == "in the end the newest event of cat.png is the one applied"
+    found.behind = {KEY}
+    promises.quiet(found)
+    found.locks.items[object_id] = {**lost, "newest_sequencer": "102"}
+    assert said(lambda: promises.quiet(found)) == "in the end the newest event of cat.png is the one applied"
+    found.unmarked = {KEY}
+    promises.quiet(found)
+
+
+def test_what_a_record_says_that_no_one_has_seen_to_since_the_damage_is_not_promised() -> None:
+    found = rested()
+    (object_id,) = found.locks.items
+    found.locks.items[object_id] = {**found.record(KEY), "applied_source": "another"}
+    found.damage(KEY)
+    promises.quiet(found)
+    found.output.objects.clear()
+    assert said(lambda: promises.quiet(found)) == "in the end every output is that of its input, but cat.png"
+
+
 def test_an_output_says_what_it_was_made_from() -> None:
     found = rested()
     stored_now = found.output.objects[KEY]
@@ -133,6 +158,23 @@ def test_who_succeeds_has_its_event_on_record(applied: Item, state: str, is_kept
     found = started("ab")
     found.locks.items[f"{SYSTEM.input_bucket}/{KEY}"] = applied
     assert ends(found, None, state) == ("" if is_kept else "who succeeds has its event on record")
+
+
+def test_unless_its_record_was_lost_since() -> None:
+    found = started("ab")
+    found.damage(KEY)
+    found.unsure[KEY] = True
+    assert ends(found, None, "ReleaseLock") == "who succeeds has its event on record"
+    found.behind = {KEY}
+    assert ends(found, None, "ReleaseLock") == ""
+
+
+@pytest.mark.parametrize(("applied", "is_kept"), [({}, False), ({"applied_sequencer": "0"}, True)])
+def test_a_reconcile_that_succeeds_has_applied_something(applied: Item, is_kept: bool) -> None:
+    found = changed("a")
+    found.reconcile(KEY)
+    found.locks.items[f"{SYSTEM.input_bucket}/{KEY}"] = applied
+    assert ends(found, None, "ReleaseLock") == ("" if is_kept else "who succeeds has its event on record")
 
 
 def test_a_world_asks_at_each_write_and_each_end(monkeypatch: pytest.MonkeyPatch) -> None:

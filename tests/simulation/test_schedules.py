@@ -8,7 +8,7 @@ import pytest
 
 from tests.simulation import system
 from tests.simulation.search import Finding, Simulation
-from tests.simulation.settings import WITHIN_ASSUMPTIONS, swarm
+from tests.simulation.settings import DAMAGE, MISHAPS, RECONCILES, WITHIN_ASSUMPTIONS, swarm
 from tests.simulation.variants import VARIANTS
 from tests.workflow.template import ROOT
 
@@ -30,13 +30,14 @@ def test_nothing_is_broken(seen: Counter[str]) -> None:
     assert seen["executions"] > SCHEDULES
 
 
-@pytest.mark.parametrize("mishap", WITHIN_ASSUMPTIONS)
+@pytest.mark.parametrize("mishap", [*WITHIN_ASSUMPTIONS, *DAMAGE, RECONCILES])
 def test_each_mishap_happens(seen: Counter[str], mishap: str) -> None:
     assert seen[mishap] > 0
 
 
 @pytest.mark.parametrize(
-    "outcome", ["did its work", "STALE", "SUPERSEDED", "SourceRejected", "ABORTED", "LockWaitTimeout"]
+    "outcome",
+    ["did its work", "STALE", "SUPERSEDED", "SourceRejected", "ABORTED", "LockWaitTimeout", "found out of step"],
 )
 def test_each_outcome_is_seen(seen: Counter[str], outcome: str) -> None:
     assert seen[outcome] > 0
@@ -46,3 +47,9 @@ def test_each_outcome_is_seen(seen: Counter[str], outcome: str) -> None:
 def test_each_variant_is_in_the_documentation(variant: object) -> None:
     name = getattr(variant, "name", "")
     assert f"| `{name}` |" in ROOT.joinpath("docs/reliability.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("name", [*MISHAPS, *DAMAGE])
+def test_each_mishap_is_in_the_documentation(name: str) -> None:
+    what = {**MISHAPS, **DAMAGE}[name]
+    assert f"| `{name}` | {what} |" in ROOT.joinpath("docs/reliability.md").read_text(encoding="utf-8")

@@ -60,6 +60,14 @@ def test_there_is_an_event_for_each_change_also_where_the_input_stays_as_it_is()
     ]
 
 
+def test_of_what_was_there_before_anybody_was_told_there_is_no_event() -> None:
+    found = changed("aba", backfill=2)
+    assert found.undelivered == [2]
+    assert [each.sequencer for each in found.events] == ["1018F", "1020", "103"]
+    assert found.damaged == {KEY: 0}
+    assert changed("aba").damaged == {}
+
+
 @pytest.mark.parametrize("versioned", [False, True])
 def test_what_is_put_again_has_its_old_tag_unless_there_are_versions(versioned: bool) -> None:
     found, tags = world("aba", versioned=versioned), set()

@@ -78,6 +78,45 @@ def test_a_verdict_follows_from_what_was_seen(work: str, sequencer: str, heard: 
         assert said(lambda: promises.answered(found, who, Returns({"work": work}))) == ""
 
 
+@pytest.mark.parametrize("work", ["STALE", "SUPERSEDED", "FOLDER"])
+def test_a_reconcile_always_looks(work: str) -> None:
+    told: dict[str, Any] = {"detail-type": "Object Reconcile", "detail": {"object": {}}}
+    who = by(**told)
+    who.function, who.heard = promises.ACQUIRE, [seen(**NEWER), looked("tag")]
+    found = changed("abc")
+    assert said(lambda: promises.answered(found, who, Returns({"work": work}))) == "a reconcile always looks"
+    assert said(lambda: promises.answered(found, who, Returns({"work": "GRAYSCALE"}))) == ""
+
+
+@pytest.mark.parametrize(("says", "is_kept"), [(EXECUTIONS + "b", True), (EXECUTIONS + "c", False), (None, False)])
+def test_who_takes_a_lock_over_says_from_whom(says: str | None, is_kept: bool) -> None:
+    found, who = changed("abc"), by(detail={"object": {"sequencer": "1020"}})
+    over: Item = {"owner": EXECUTIONS + "b", "lease_expires_at": EPOCH_MS - 1}
+    promises.record_written(found, who, over, HELD)
+    who.function, who.heard = promises.ACQUIRE, [seen(True, **HELD), looked("tag")]
+    answer = Returns({"work": "GRAYSCALE", "taken_from": says})
+    assert said(lambda: promises.answered(found, who, answer)) == (
+        "" if is_kept else "who takes a lock over says from whom"
+    )
+
+
+def test_but_not_where_another_record_was_put_in_its_place() -> None:
+    """Whom it finds is not whom it takes the lock from, if a backup is restored in between."""
+    found, who = changed("abc"), by(detail={"object": {"sequencer": "1020"}})
+    found.behind.add(who.key)
+    who.function, who.took_from = promises.ACQUIRE, EXECUTIONS + "b"
+    who.heard = [seen(True, **HELD), looked("tag")]
+    answer = Returns({"work": "GRAYSCALE", "taken_from": EXECUTIONS + "c"})
+    assert said(lambda: promises.answered(found, who, answer)) == ""
+
+
+def test_who_takes_a_free_lock_has_nobody_to_name() -> None:
+    found, who = changed("abc"), by(detail={"object": {"sequencer": "1020"}})
+    for before in ({}, HELD):
+        promises.record_written(found, who, before, HELD)
+    assert who.took_from == ""
+
+
 # --- AWS's rule ----------------------------------------------------------------------------------------------
 
 

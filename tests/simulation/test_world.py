@@ -82,9 +82,11 @@ def test_what_the_user_does_in_a_copy_stays_there(change: str) -> None:
     user.changes(twin)
     twin.early.add(KEY)
     twin.highest[KEY] = 1
+    twin.told[KEY] = {}
+    twin.unmarked.add(KEY)
     for each in (original, untouched):
         assert [version and version.body for version in each.versions[KEY]] == [user.picture("a")]
-        assert (each.done, each.early, each.highest) == (1, set(), {})
+        assert (each.done, each.early, each.highest, each.told, each.unmarked) == (1, set(), {}, {}, set())
     user.changes(original)
     assert original.versions == twin.versions
 

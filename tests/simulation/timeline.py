@@ -10,7 +10,7 @@ from typing import Any, Final
 from objectlock.attempts import OutputObject
 from objectlock.conditions import Item
 from objectlock.ports import SourceObject
-from objectlock.record import EXPIRES_AT, OBJECT_ID, Outcome
+from objectlock.record import EXPIRES_AT, OBJECT_ID, RECORD_VERSION, Outcome
 from tests.memory import etag
 from tests.simulation.lambdas import EXECUTIONS, Call, Heard, to_grayscale
 from tests.simulation.settings import NO_IMAGE, PUTS
@@ -31,6 +31,7 @@ _CALLS: Final = {
     ("clock", "sleep"): "sleeps",
 }
 _LOOKS: Final = frozenset({"tag", "read", "look"})  # that there is nothing is what they have found
+_NOT_TOLD: Final = frozenset({OBJECT_ID, EXPIRES_AT, RECORD_VERSION})
 _ETAG: Final = re.compile(r"\b[0-9a-f]{32}\b")
 
 
@@ -83,7 +84,7 @@ def _changes(before: Item, after: Item) -> str:
 
 
 def _fields(item: Mapping[str, object]) -> str:
-    return ", ".join(f"{name}={value}" for name, value in item.items() if name not in {OBJECT_ID, EXPIRES_AT})
+    return ", ".join(f"{name}={value}" for name, value in item.items() if name not in _NOT_TOLD)
 
 
 @cache

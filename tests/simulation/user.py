@@ -60,8 +60,13 @@ def changes(world: World) -> None:
     sequencer = ("1" if in_order else "0") + f"{number:02X}" + ("", "8F", "0")[number % 3]
     event = Event(key, sequencer, _event(bucket, key, sequencer, is_upload=is_new_version))
     world.events.append(event)
+    words = f"{_CHANGES.get(change, 'puts ' + change)} {key}"
+    if world.done <= world.settings.backfill:
+        world.damage(key)
+        world.say("user", f"{words}, of which nobody is told")
+        return
     world.undelivered.append(len(world.events) - 1)
-    world.say("user", f"{_CHANGES.get(change, 'puts ' + change)} {key}: event {sequencer}")
+    world.say("user", f"{words}: event {sequencer}")
 
 
 def _event(bucket: str, key: str, sequencer: str, *, is_upload: bool) -> Mapping[str, Any]:

@@ -69,18 +69,25 @@ class Event:
     deliveries: int = 0
 
 
+def asked_for(bucket: str, key: str) -> Mapping[str, Any]:
+    """What the operator starts an execution with, to have an object reconciled."""
+    detail = {"bucket": {"name": bucket}, "object": {"key": key}, "reason": "by hand"}
+    return {"source": "lockstep", "detail-type": "Object Reconcile", "detail": detail}
+
+
 @dataclass
 class Execution:
     """One run of the state machine.
 
     Attributes:
+        event: number of the event that it was started for; None for a reconcile, which has no place among events.
         until: epoch ms when it has slept long enough, or has waited long enough for its Lambda.
         waits_for: number of the invocation whose answer it waits for.
         is_outdone: it has not succeeded, but one with a newer event has since, so that nobody has to see to it.
     """
 
     name: str
-    event: int
+    event: int | None
     key: str
     position: Position
     ends_at: int
@@ -108,7 +115,7 @@ class Report(NamedTuple):
     """That an execution has ended other than by succeeding, for the reaper."""
 
     name: str
-    event: int
+    event: int | None
     key: str
     status: str
 
@@ -130,7 +137,16 @@ class World:
         versions: of each object, oldest first; None is a delete marker.
         left: how often each mishap may still happen.
         highest: token of a write to each output that has landed.
-        early: objects whose lease has ended before it should have, so that only the second line of defence is left.
+        told: what the change feed has of each object, the latest.
+        early: objects whose lease has ended, or whose record was lost, before it should have, so that only the second
+            line of defence is left.
+        damaged: objects of which something has changed that no event tells of; how often they were reconciled since.
+        unsure: those of them whose record may say otherwise than the buckets, until what is applied after that is put
+            on record; and whether an attempt has begun since.
+        behind: objects whose record was lost or replaced, so that its token may be behind that of the output, and its
+            newest event behind one that took the lock at that moment.
+        unmarked: those whose record was lost at that moment, from then on until the newest event is on record again.
+        backups: an earlier record of each object.
         seen: how often what has happened: executions and their ends, invocations, calls, mishaps.
         is_watched: whether what is always promised is looked after; else only how it ends.
     """
@@ -150,7 +166,13 @@ class World:
         self.doubts: list[Doubt] = []
         self.reports: list[Report] = []
         self.highest: dict[str, int] = {}
+        self.told: dict[str, Item] = {}
         self.early: set[str] = set()
+        self.unsure: dict[str, bool] = {}
+        self.behind: set[str] = set()
+        self.unmarked: set[str] = set()
+        self.damaged: dict[str, int] = {}
+        self.backups: dict[str, Item] = {}
         self.steps = 0
         self.seen = Counter[str]()
         self.is_watched = True
@@ -165,7 +187,9 @@ class World:
         twin.source = InMemorySource(self.source.versioned, self.source.objects.copy(), self.source._versions)
         twin.versions = {key: versions.copy() for key, versions in self.versions.items()}
         twin.seen = self.seen.copy()
-        twin.highest, twin.early = self.highest.copy(), self.early.copy()
+        twin.highest, twin.early, twin.unsure = self.highest.copy(), self.early.copy(), self.unsure.copy()
+        twin.told, twin.unmarked = self.told.copy(), self.unmarked.copy()
+        twin.behind, twin.damaged, twin.backups = self.behind.copy(), self.damaged.copy(), self.backups.copy()
         twin.left, twin.undelivered = self.left.copy(), self.undelivered.copy()
         twin.events = [copy.copy(each) for each in self.events]
         twin.executions = [copy.copy(each) for each in self.executions]
@@ -203,12 +227,21 @@ class World:
         """Start an execution for an event."""
         event = self.events[number]
         event.deliveries += 1
-        self.seen["executions"] += 1
         name = self._free_name(f"{event.key.partition('.')[0]}-{event.sequencer}")
-        context = {"Execution": {"Id": EXECUTIONS + name, "Name": name, "Input": event.input}}
         self.say("EventBridge", f"delivers {event.sequencer} of {event.key}: {name} starts")
-        position = self.system.stepper.start(context, event.input)
-        execution = Execution(name, number, event.key, position, self.now + self.system.machine_limit_ms)
+        self._start(name, number, event.key, event.input)
+
+    def reconcile(self, key: str) -> None:
+        """Start an execution that no event of S3 has asked for."""
+        name = self._free_name(f"{key.partition('.')[0]}-reconcile-")
+        self.say("operator", f"reconciles {key}: {name} starts")
+        self._start(name, None, key, asked_for(self.system.input_bucket, key))
+
+    def _start(self, name: str, event: int | None, key: str, told: Mapping[str, Any]) -> None:
+        self.seen["executions"] += 1
+        context = {"Execution": {"Id": EXECUTIONS + name, "Name": name, "Input": told}}
+        position = self.system.stepper.start(context, told)
+        execution = Execution(name, event, key, position, self.now + self.system.machine_limit_ms)
         self.executions.append(execution)
         self.go_on_from(execution)
 
@@ -273,7 +306,10 @@ class World:
     def start_again(self, execution: Execution) -> None:
         """Its event, with a new execution."""
         self.executions.remove(execution)
-        self.deliver(execution.event)
+        if execution.event is None:
+            self.reconcile(execution.key)
+        else:
+            self.deliver(execution.event)
 
     def _over(self, execution: Execution, *, is_settled: bool = False) -> None:
         """Those that nobody has to look after any more are forgotten."""
@@ -281,14 +317,14 @@ class World:
             self.executions.remove(execution)
         if execution.status == "SUCCEEDED":
             for each in self.executions:
-                is_older = each.key == execution.key and each.event < execution.event
-                each.is_outdone = each.is_outdone or (is_older and not each.is_running)
+                each.is_outdone = each.is_outdone or (_is_older(each, execution) and not each.is_running)
         if execution.status in self.system.reaped:
             self.reports.append(Report(execution.name, execution.event, execution.key, execution.status))
 
     def reap(self, report: Report) -> None:
         """The reaper hears of an execution that has ended."""
-        told = json.dumps(self.events[report.event].input)
+        event, bucket = report.event, self.system.input_bucket
+        told = json.dumps(asked_for(bucket, report.key) if event is None else self.events[event].input)
         detail = {"executionArn": EXECUTIONS + report.name, "status": report.status, "input": told}
         self.say("EventBridge", f"tells the reaper that {report.name} has ended: {report.status}")
         self.begin(self.system.reaper, {"detail": detail}, report.key, report.name)
@@ -421,11 +457,27 @@ class World:
     def input(self, key: str) -> SourceObject | None:
         return self.source.objects.get((self.system.input_bucket, key))
 
+    def damage(self, key: str) -> None:
+        """Something has become of an object that no event tells of."""
+        self.damaged[key], self.unsure[key] = 0, False
+
     def expire(self, key: str) -> None:
         """DynamoDB deletes a tombstone, 30 days later."""
-        del self.locks.items[f"{self.system.input_bucket}/{key}"]
-        self.highest.pop(key, None)  # tokens begin anew
+        self.replace_record(key, {})
         self.say("DynamoDB", f"deletes the record of {key}: its TTL is over")
+
+    def replace_record(self, key: str, item: Item) -> None:
+        """Put another record in its place, or none, whatever it says; tokens begin anew.
+
+        As no time passes here, the next record may be made in the same millisecond: its changes are told as the first.
+        """
+        object_id = f"{self.system.input_bucket}/{key}"
+        self.highest.pop(key, None)
+        self.told.pop(key, None)
+        if item:
+            self.locks.items[object_id] = item
+        else:
+            self.locks.items.pop(object_id, None)
 
     def tombstones(self) -> list[str]:
         """Objects whose record may expire: nothing more can come of what was before."""
@@ -440,6 +492,13 @@ class World:
 
 
 _PACES: Final = (1, 0.1, 0.005)
+
+
+def _is_older(one: Execution, other: Execution) -> bool:
+    """Whether it is for an earlier event of the same object. A reconcile is neither earlier nor later than anything."""
+    if one.event is None or other.event is None or one.key != other.key:
+        return False
+    return one.event < other.event
 
 
 def _skipped(execution: Execution) -> str:

@@ -26,6 +26,7 @@ OUTPUT: Final = "lockstep-output"
 TABLE: Final = "lockstep-locks"
 KEY: Final = "photo.jpg"
 START: Final = datetime(2026, 1, 1, tzinfo=UTC)
+_PAGE: Final = 2  # of a listing; small, so that there are some
 JPEG: Final = b"\xff\xd8\xff\xe0 a photo"
 
 
@@ -251,6 +252,23 @@ class Account:
         if known is None:
             self.start(name, text=input)
         return {"executionArn": arn_of(name), "startDate": self.executions[name].started}
+
+    def _answer_ListObjectsV2(  # noqa: N802  # AWS's name
+        self,
+        Bucket: str,  # noqa: N803
+        Prefix: str = "",  # noqa: N803
+        StartAfter: str = "",  # noqa: N803
+        ContinuationToken: str = "",  # noqa: N803
+        **_: Any,
+    ) -> dict[str, Any]:
+        after = ContinuationToken or StartAfter
+        keys = sorted(
+            key for bucket, key in self.objects if bucket == Bucket and key.startswith(Prefix) and key > after
+        )
+        page = keys[:_PAGE]
+        more = {"NextContinuationToken": page[-1]} if len(keys) > len(page) else {}
+        contents = [{"Key": key, "ETag": f'"{self.objects[Bucket, key].etag}"'} for key in page]
+        return {"Contents": contents, "IsTruncated": bool(more), **more}
 
     def _answer_HeadObject(self, Bucket: str, Key: str, **_: Any) -> dict[str, Any]:  # noqa: N802, N803
         found = self.objects.get((Bucket, Key))

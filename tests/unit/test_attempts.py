@@ -2,7 +2,16 @@ import pytest
 
 from objectlock.attempts import Attempt, OutputObject, begin_work, end_work, is_only_early, note_output
 from objectlock.conditions import Item
-from objectlock.record import FENCING_TOKEN, LEASE_EXPIRES_AT, OUTPUT_ETAG, WORKER_UNTIL, Outcome, Transition
+from objectlock.record import (
+    ABSENT,
+    APPLIED_SOURCE,
+    FENCING_TOKEN,
+    LEASE_EXPIRES_AT,
+    OUTPUT_ETAG,
+    WORKER_UNTIL,
+    Outcome,
+    Transition,
+)
 from tests.unit.records import ID, NOW, TOKEN, applied_to, at_work, free, held_by, seq, without
 
 LEFT = 20_000
@@ -140,6 +149,16 @@ def test_an_output_that_is_gone_leaves_the_next_attempt_nothing_to_replace() -> 
     before = at_work("me", newest_sequencer="05", output_etag="etag-before")
     outcome = applied_to(before, note_output(MINE, None, now=NOW))
     assert outcome == Outcome(accepted=True, item=without(before, WORKER_UNTIL, OUTPUT_ETAG))
+
+
+@pytest.mark.parametrize("found", [None, OutputObject("found", 0)], ids=["gone", "another"])
+@pytest.mark.parametrize("source", ["etag@1", ABSENT])
+def test_what_an_output_that_was_not_expected_was_made_from_is_not_known(
+    found: OutputObject | None, source: str
+) -> None:
+    """Or the record would say that all is done, and with no output that the input was rejected."""
+    before = at_work("me", applied_source=source, applied_sequencer="05", output_etag="etag-before")
+    assert APPLIED_SOURCE not in applied_to(before, note_output(MINE, found, now=NOW)).item
 
 
 def test_tokens_go_on_from_a_higher_one_that_was_found() -> None:

@@ -4,15 +4,17 @@ from objectlock.clauses import (
     attempt_is,
     event_is_new,
     is_tombstone,
+    lease_has_ended,
     lease_is_live,
     lock_is_free,
     no_attempt_in_flight,
     nothing_newer_seen,
     owner_is,
     token_is,
+    version_is_known,
 )
 from objectlock.conditions import Item
-from objectlock.record import ABSENT
+from objectlock.record import ABSENT, RECORD_VERSION
 from tests.unit.records import NOW, TOKEN, at_work, free, held_by, seq
 
 
@@ -24,13 +26,26 @@ from tests.unit.records import NOW, TOKEN, at_work, free, held_by, seq
         pytest.param(held_by("me"), True, id="mine: the answer to a granted acquire was lost"),
         pytest.param(held_by("me", until=NOW - 1), True, id="mine, expired"),
         pytest.param(held_by("other"), False, id="held"),
-        pytest.param(held_by("other", until=NOW), False, id="held until this very millisecond"),
-        pytest.param(held_by("other", until=NOW - 1), True, id="lease expired"),
+        pytest.param(held_by("other", until=NOW - 1), False, id="lease expired: to be taken over, and counted"),
         pytest.param(at_work("other"), False, id="at work"),
     ],
 )
 def test_lock_is_free(item: Item, expected: bool) -> None:
-    assert lock_is_free("me", NOW).holds(item) is expected
+    assert lock_is_free("me").holds(item) is expected
+
+
+@pytest.mark.parametrize(
+    ("item", "expected"),
+    [
+        pytest.param({}, True, id="no record"),
+        pytest.param(free(applied_sequencer="01"), True, id="of before there were versions"),
+        pytest.param({RECORD_VERSION: 1}, True, id="ours"),
+        pytest.param({RECORD_VERSION: 2}, False, id="of a newer version, before a rollback"),
+        pytest.param({RECORD_VERSION: 0}, False, id="of a version that never was"),
+    ],
+)
+def test_version_is_known(item: Item, expected: bool) -> None:
+    assert version_is_known().holds(item) is expected
 
 
 @pytest.mark.parametrize(
@@ -53,7 +68,7 @@ def test_owner_is(item: Item, expected: bool) -> None:
 def test_lease_is_live(item: Item, expected: bool) -> None:
     """Exactly as long as nobody else may take the lock."""
     assert lease_is_live(NOW).holds(item) is expected
-    assert lock_is_free("another", NOW).holds(item) is not expected
+    assert lease_has_ended(NOW).holds(item) is not expected
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,8 @@ import pytest
 
 from objectlock.errors import InvalidEvent
 from objectlock.events import Change, ObjectEvent
-from tests.sample_events import BUCKET, FILES, created, deleted, load
+from objectlock.sequencer import Sequencer
+from tests.sample_events import BUCKET, FILES, created, deleted, load, reconcile
 
 MISSING = object()
 ENVELOPE = {"version", "id", "detail-type", "source", "account", "time", "region", "resources", "detail"}
@@ -97,6 +98,23 @@ def test_what_the_state_machine_adds_is_ignored() -> None:
     raw = load("created-put")
     state = raw | {"lock": {"work": "GRAYSCALE"}, "applied": {}, "error": {"Error": "E"}, "look_again": {}}
     assert ObjectEvent.parse(state) == ObjectEvent.parse(raw)
+
+
+def test_who_asks_for_a_look_needs_no_sequencer_and_has_none() -> None:
+    raw = load("reconcile")
+    raw["detail"]["object"]["sequencer"] = "not hex, and never read"
+    for event in (reconcile(), ObjectEvent.parse(raw)):
+        assert event.is_reconcile
+        assert event.sequencer == Sequencer.before_all(event.object_id)
+    assert not created("05").is_reconcile
+
+
+@pytest.mark.parametrize("name", ["bucket", "object"])
+def test_who_asks_for_a_look_has_to_say_at_what(name: str) -> None:
+    raw = load("reconcile")
+    del raw["detail"][name]
+    with pytest.raises(InvalidEvent, match=f"^detail.{name}."):
+        ObjectEvent.parse(raw)
 
 
 def test_two_spellings_of_one_sequencer_are_one_event() -> None:

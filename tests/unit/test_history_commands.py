@@ -107,6 +107,7 @@ def test_programs_get_json_and_nothing_else_newest_first() -> None:
         (["--outcome", "failed"], ["failed-1"]),
         (["--outcome", "failed", "--outcome", "waiting"], ["waits-1", "failed-1"]),
         (["--outcome", "timed out"], []),
+        (["--outcome", "FAILED"], ["failed-1"]),
         (["--key", "cat", "--outcome", "failed"], []),
         (["--limit", "1"], ["waits-1"]),
         (["--limit", "2"], ["waits-1", "good-1"]),
@@ -115,6 +116,37 @@ def test_programs_get_json_and_nothing_else_newest_first() -> None:
 @pytest.mark.usefixtures("account")
 def test_the_table_can_be_narrowed(options: list[str], expected: list[str]) -> None:
     assert names(lockstep("history", "--json", *options)) == expected
+
+
+@pytest.mark.parametrize("spelling", ["timed out", "timed-out", "Timed-Out", "TIMED_OUT"])
+def test_an_outcome_is_understood_however_it_is_spelled(account: Account, spelling: str) -> None:
+    account.start("late-1")
+    account.time_out("late-1")
+
+    assert names(lockstep("history", "--json", "--outcome", spelling)) == ["late-1"]
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        (["--outcome", "aborted"], "none of the 3 executions is aborted"),
+        (["--outcome", "stale", "--key", "x"], "none of the 3 executions is stale and has 'x' in its key"),
+        (["--key", "x", "--limit", "2"], "none of the 2 newest executions has 'x' in its key; --limit looks at more"),
+    ],
+)
+@pytest.mark.usefixtures("account")
+def test_a_table_that_is_narrowed_to_nothing_does_not_say_that_there_are_no_executions(
+    options: list[str], expected: str
+) -> None:
+    assert lockstep("history", "--text", *options).stdout == f"{expected}\n"
+
+
+@pytest.mark.usefixtures("account")
+def test_a_table_and_a_file_at_once_are_refused(tmp_path: Path) -> None:
+    file = tmp_path / "history.html"
+
+    assert "--text and --html" in mistake("history", "--text", "--html", str(file))
+    assert not file.exists()
 
 
 @pytest.mark.parametrize("options", [["--limit", "0"], ["--limit", "x"], ["--outcome", "none"], ["--port", "x"]])
@@ -339,6 +371,55 @@ def test_a_beginning_that_many_have_is_a_mistake_that_names_some(account: Accoun
         account.start(f"many-{number}")
 
     assert mistake("show", "many") == "error: 4 executions begin with 'many': many-3, many-2, many-1, …"
+
+
+UUID = "de1a7f61-52e5-4834-b367-abce52f5a656"
+
+
+@pytest.fixture
+def started_again(account: Account) -> Account:
+    """One that failed three times; each has its key, and there is another execution that is not of them."""
+    for name in (UUID, f"{UUID}-again", f"{UUID}-again2"):
+        account.start(name)
+        account.fail(name)
+    account.start("de1a0000")
+    return account
+
+
+def shown_name(*arguments: str) -> str:
+    found: str = json.loads(lockstep("show", *arguments, "--json").stdout)["execution"]["name"]
+    return found
+
+
+@pytest.mark.usefixtures("started_again")
+def test_a_beginning_that_only_an_execution_and_its_successors_have_means_the_first_and_names_the_others() -> None:
+    said = " ".join(lockstep("show", "de1a7", "--json").stderr.split())
+
+    assert shown_name("de1a7") == UUID
+    assert f"{UUID}-again, {UUID}-again2" in said
+
+
+def test_that_beginning_still_means_the_first_when_that_is_forgotten(started_again: Account) -> None:
+    started_again.forget(UUID)
+
+    assert shown_name("de1a7") == f"{UUID}-again"
+
+
+@pytest.mark.usefixtures("started_again")
+def test_every_name_that_the_table_shows_is_understood_by_show() -> None:
+    everything = {each["name"] for each in json.loads(lockstep("history", "--json").stdout)}
+    rows = lockstep("history", "--text").stdout.splitlines()[1 : len(everything) + 1]
+
+    assert {shown_name(each.split()[-1]) for each in rows} == everything
+
+
+def test_show_tells_what_it_was_started_again_as(started_again: Account) -> None:
+    assert lockstep("show", UUID).stdout.splitlines()[-1] == f"It was started again as {UUID}-again"
+    assert "lockstep redrive --key" in lockstep("show", f"{UUID}-again2").stdout
+
+    started_again.refuse("DescribeExecution", Refused("AccessDeniedException"), name=f"{UUID}-again")
+    shown = lockstep("show", UUID)
+    assert (shown.exit_code, "lockstep redrive --key" in shown.stdout) == (1, True)
 
 
 @pytest.mark.parametrize("given", ["none", "GOOD-1", arn_of("none")])

@@ -87,7 +87,6 @@ def test_no_answer_means_that_the_local_stack_has_ended_or_the_network_is_gone(e
 @pytest.mark.parametrize(
     "error",
     [
-        exceptions.NoCredentialsError(),
         exceptions.SSOTokenLoadError(profile_name="p", error_msg="no"),
         exceptions.UnauthorizedSSOTokenError(),
         exceptions.TokenRetrievalError(provider="sso", error_msg="no"),
@@ -103,6 +102,30 @@ def test_a_session_that_has_ended_on_this_machine_is_told_as_one(error: BotoCore
 
     assert problem.title == "Your AWS session has ended"
     assert "Sign in again" in problem.advice
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        exceptions.NoCredentialsError(),
+        exceptions.PartialCredentialsError(provider="env", cred_var="AWS_SECRET_ACCESS_KEY"),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+def test_who_has_no_credentials_is_not_told_that_they_have_ended(error: BotoCoreError) -> None:
+    problem = problem_of(error)
+
+    assert problem.title == "There are no AWS credentials"
+    for expected in ("--profile", "`aws configure`", str(error)):
+        assert expected in problem.advice
+
+
+def test_who_has_no_region_is_told_where_to_name_one() -> None:
+    problem = problem_of(exceptions.NoRegionError())
+
+    assert problem.title == "There is no AWS region"
+    for expected in ("--region", "AWS_DEFAULT_REGION"):
+        assert expected in problem.advice
 
 
 def test_anything_else_is_told_as_it_is() -> None:

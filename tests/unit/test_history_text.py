@@ -126,13 +126,21 @@ def test_an_execution_that_runs_has_taken_the_time_until_now() -> None:
     [
         (["17f7d9ea-52e5", "0cd47b8c-945a"], {"17f7d9ea", "0cd47b8c"}),
         (["17f7d9ea-52e5", "17f7d9ea-9999"], {"17f7d9ea-5", "17f7d9ea-9"}),
-        (["17f7d9ea-52e5", "17f7d9ea-52e5-again"], {"17f7d9ea-52e5", "17f7d9ea-52e5-"}),
-        (["17f7d9ea-52e5", "17f7d9ea-52e5-again", "17f7d9"], {"17f7d9ea-52e5", "17f7d9ea-52e5-", "17f7d9"}),
+        (["17f7d9ea-52e5", "17f7d9ea-52e5-again"], {"17f7d9ea", "17f7d9ea…-again"}),
+        (["17f7d9ea-52e5", "17f7d9ea-52e5-again", "17f7d9"], {"17f7d9ea", "17f7d9ea…-again", "17f7d9"}),
+        (["17f7d9ea-again", "17f7d9ea-again2"], {"17f7d9ea-again", "17f7d9ea-again2"}),
+        (["17f7d9ea-52e5-again", "17f7d9ea-9999-again12"], {"17f7d9ea-5…-again", "17f7d9ea-9…-again12"}),
     ],
 )
 def test_the_shown_beginning_of_a_name_means_one_of_the_executions_shown(names: list[str], shown: set[str]) -> None:
     """Or it is a whole name: `lockstep show` takes both."""
     assert {each.split()[-1] for each in table(*map(execution, names))[1:]} == shown
+
+
+def test_a_shortened_name_is_that_of_no_other_execution_that_was_read() -> None:
+    shown = terminal(tables.table([execution("17f7d9ea-52e5")], NOON, among=["17f7d9ea-52e5", "17f7d9ea-9999"]))
+
+    assert shown.split()[-1] == "17f7d9ea-5"
 
 
 @pytest.mark.parametrize("outcome", Outcome)
@@ -475,10 +483,38 @@ def test_what_failed_is_explained_with_what_to_do_about_it() -> None:
     assert "start it again" not in shown  # it would find that nothing is left to do
 
 
-def test_what_may_be_started_again_says_how() -> None:
-    shown = way(failed_in_conversion(Story(), "ServiceUnavailable", "busy"))
+def last_line(story: Story, after: float = 60, **options: Any) -> str:
+    return pipe(ways.way(story.run, BEGIN + timedelta(seconds=after), **options)).splitlines()[-1]
 
-    assert "`lockstep history`" in shown.splitlines()[-1]
+
+def test_what_may_be_started_again_says_how() -> None:
+    shown = last_line(failed_in_conversion(Story(), "ServiceUnavailable", "busy"))
+
+    assert "`lockstep redrive --key 'a photo.jpg'`" in shown
+    assert "`lockstep history`" in shown
+
+
+def test_the_command_to_start_it_again_looks_back_far_enough() -> None:
+    story = failed_in_conversion(Story(), "ServiceUnavailable", "busy")
+
+    assert "--key 'a photo.jpg' --since 3d`" in last_line(story, after=timedelta(days=2.5).total_seconds())
+
+
+def test_the_command_to_start_it_again_is_about_this_key_whatever_is_in_it() -> None:
+    event = json.loads(json.dumps(CREATED))
+    event["detail"]["object"]["key"] = "my photo [1].jpg"
+
+    assert "--key 'my photo [[]1].jpg'`" in last_line(failed_in_conversion(Story(input=event), "Timeout", ""))
+
+
+def test_what_was_started_again_names_its_successor_instead() -> None:
+    story = failed_in_conversion(Story(), "ServiceUnavailable", "busy")
+
+    assert last_line(story, started_again_as="failed-again") == "It was started again as failed-again"
+
+
+def test_what_was_no_event_is_not_to_be_started_again() -> None:
+    assert "start it again" not in way(failed_in_conversion(Story(), "InvalidEvent", "no key"))
 
 
 @pytest.mark.parametrize(

@@ -24,6 +24,8 @@ from objectlock.lock import (
 )
 from objectlock.record import (
     ABSENT,
+    APPLIED_AT,
+    APPLIED_BY,
     APPLIED_SEQUENCER,
     APPLIED_SOURCE,
     EXPIRES_AT,
@@ -32,6 +34,8 @@ from objectlock.record import (
     NEWEST_SEQUENCER,
     OUTPUT_ETAG,
     OWNER,
+    RECORD_SINCE,
+    RECORD_VERSION,
     WORKER_UNTIL,
     Outcome,
 )
@@ -42,11 +46,12 @@ from tests.unit.records import ID, LEASE, NOW, TOKEN, applied_to, at_work, free,
 PHOTO = Applied("etag-in", "etag-out", TOKEN, seq("05"))
 GONE = Applied(ABSENT, None, TOKEN, seq("05"))
 NO_IMAGE = Applied("etag-of-what-is-no-image", None, TOKEN, seq("05"))
+TOLD: Item = {APPLIED_AT: NOW, APPLIED_BY: "me", RECORD_SINCE: NOW}  # to the change feed
 IN_30_DAYS = 1_772_442_904 + 30 * 24 * 3600  # in SECONDS, as DynamoDB's TTL takes them; milliseconds never expire
 
 
-def claim(owner: str, sequencer: str, *, forced: bool = False) -> Claim:
-    return Claim(owner, seq(sequencer), forced)
+def claim(owner: str, sequencer: str, *, forced: bool = False, takes_over: bool = False) -> Claim:
+    return Claim(owner, seq(sequencer), forced, takes_over)
 
 
 # --- acquire -----------------------------------------------------------------------------------------------
@@ -56,13 +61,36 @@ def test_a_grant_sets_owner_lease_and_newest_and_nothing_else() -> None:
     before = free(applied_sequencer="01", applied_source="a", newest_sequencer="01", output_etag="b")
     outcome = applied_to(before, grant(claim("me", "02"), now=NOW, lease_ms=LEASE))
     assert outcome.accepted
-    assert outcome.item == {**before, OWNER: "me", LEASE_EXPIRES_AT: NOW + LEASE, NEWEST_SEQUENCER: "02"}
+    mine = {OWNER: "me", LEASE_EXPIRES_AT: NOW + LEASE, NEWEST_SEQUENCER: "02", RECORD_VERSION: 1, RECORD_SINCE: NOW}
+    assert outcome.item == {**before, **mine}
+
+
+def test_a_grant_takes_back_what_was_told_of_the_change_before() -> None:
+    """The change feed has each write to a record with `applied_at`: what comes now is no change until a release."""
+    before = free(applied_sequencer="01", applied_source="a", applied_at=NOW - 1, applied_by="other")
+    for transition in (grant, grant_overtaken):
+        after = applied_to(before, transition(claim("me", "02"), now=NOW, lease_ms=LEASE)).item
+        assert not {APPLIED_AT, APPLIED_BY} & after.keys()
+
+
+def test_a_record_says_since_when_it_has_been_there() -> None:
+    """Tokens begin anew with the next record: this is what orders them all the same."""
+    before = free(applied_sequencer="01", record_since=NOW - 1_000)
+    for transition in (grant, grant_overtaken):
+        assert (
+            applied_to(before, transition(claim("me", "02"), now=NOW, lease_ms=LEASE)).item[RECORD_SINCE] == NOW - 1_000
+        )
+        assert applied_to({}, transition(claim("me", "02"), now=NOW, lease_ms=LEASE)).item[RECORD_SINCE] == NOW
+    for done in (release, release_behind):
+        assert applied_to(at_work("me", record_since=1), done("me", PHOTO, now=NOW)).item[RECORD_SINCE] == 1
+        # A version from before the feed has made the record, and taken the lock.
+        assert applied_to(at_work("me"), done("me", PHOTO, now=NOW)).item[RECORD_SINCE] == NOW
 
 
 def test_a_grant_works_without_a_record() -> None:
     outcome = applied_to({}, grant(claim("me", "02"), now=NOW, lease_ms=LEASE))
     assert outcome.accepted
-    assert outcome.item == held_by("me", newest_sequencer="02")
+    assert outcome.item == held_by("me", newest_sequencer="02", record_version=1, record_since=NOW)
 
 
 def test_a_grant_keeps_the_record_of_a_deleted_object_from_expiring() -> None:
@@ -90,7 +118,25 @@ def test_an_overtaken_event_is_granted_without_lowering_the_newest() -> None:
     before = free(newest_sequencer="09", applied_sequencer="01", expires_at=7)
     outcome = applied_to(before, grant_overtaken(claim("me", "05"), now=NOW, lease_ms=LEASE))
     assert outcome.accepted
-    assert outcome.item == held_by("me", newest_sequencer="09", applied_sequencer="01")
+    assert outcome.item == held_by(
+        "me", newest_sequencer="09", applied_sequencer="01", record_version=1, record_since=NOW
+    )
+
+
+@pytest.mark.parametrize(
+    ("item", "accepted"),
+    [
+        pytest.param(held_by("other", until=NOW - 1), True, id="its lease has ended"),
+        pytest.param(held_by("other", until=NOW), False, id="its lease ends in this very millisecond"),
+        pytest.param(held_by("other", until=NOW - 1, newest_sequencer="06"), False, id="a newer event is on record"),
+        pytest.param(held_by("other", until=NOW - 1, applied_sequencer="05"), False, id="applied already"),
+        pytest.param(free(), True, id="released meanwhile"),
+        pytest.param(held_by("me"), True, id="mine: the answer was lost"),
+    ],
+)
+def test_a_lock_is_taken_over_only_when_its_lease_has_ended(item: Item, accepted: bool) -> None:
+    taking_over = grant(claim("me", "05", takes_over=True), now=NOW, lease_ms=LEASE)
+    assert applied_to(item, taking_over).accepted is accepted
 
 
 @pytest.mark.parametrize("item", [held_by("other", newest_sequencer="09"), free(applied_sequencer="05")])
@@ -117,11 +163,18 @@ def test_a_forced_claim_passes_the_watermark_but_not_a_held_lock() -> None:
             id="free, newer applied and seen",
         ),
         pytest.param(free(newest_sequencer="06"), Refusal.OVERTAKEN, Refusal.OVERTAKEN, id="free, newer seen"),
+        pytest.param(held_by("other", until=NOW - 1), Refusal.EXPIRED, Refusal.EXPIRED, id="lease expired"),
         pytest.param(
             held_by("other", until=NOW - 1, newest_sequencer="06"),
-            Refusal.OVERTAKEN,
-            Refusal.OVERTAKEN,
+            Refusal.EXPIRED,
+            Refusal.EXPIRED,
             id="lease expired, newer seen",
+        ),
+        pytest.param(
+            held_by("other", until=NOW - 1, applied_sequencer="05"),
+            Refusal.STALE,
+            Refusal.EXPIRED,
+            id="lease expired, applied",
         ),
         pytest.param(held_by("other"), Refusal.HELD, Refusal.HELD, id="held"),
         pytest.param(held_by("other", newest_sequencer="04"), Refusal.HELD, Refusal.HELD, id="held, older seen"),
@@ -166,19 +219,21 @@ def test_a_release_records_what_was_applied_and_frees_the_lock_in_one_write() ->
         applied_source="etag-in",
         output_etag="etag-out",
         fencing_token=TOKEN,
+        **TOLD,
     )
 
 
 def test_a_record_expires_only_when_the_object_is_gone() -> None:
     gone = applied_to(at_work("me", output_etag="old"), release("me", GONE, now=NOW)).item
-    assert gone == free(applied_sequencer="05", applied_source=ABSENT, expires_at=IN_30_DAYS, fencing_token=TOKEN)
+    record: Item = {"applied_sequencer": "05", "applied_source": ABSENT, "fencing_token": TOKEN, **TOLD}
+    assert gone == free(expires_at=IN_30_DAYS, **record)
     for applied in (PHOTO, NO_IMAGE):
         assert EXPIRES_AT not in applied_to(at_work("me"), release("me", applied, now=NOW)).item
 
 
 def test_a_rejected_input_leaves_no_output_on_record() -> None:
     outcome = applied_to(at_work("me", output_etag="old"), release("me", NO_IMAGE, now=NOW))
-    assert outcome.item == free(applied_sequencer="05", applied_source=NO_IMAGE.source, fencing_token=TOKEN)
+    assert outcome.item == free(applied_sequencer="05", applied_source=NO_IMAGE.source, fencing_token=TOKEN, **TOLD)
 
 
 @pytest.mark.parametrize(
@@ -210,7 +265,7 @@ def test_a_release_never_takes_the_watermark_back(watermark: str) -> None:
     behind = applied_to(before, release_behind("me", PHOTO, now=NOW))
     assert behind.accepted
     assert behind.item == free(
-        applied_sequencer=watermark, applied_source="etag-in", output_etag="etag-out", fencing_token=TOKEN
+        applied_sequencer=watermark, applied_source="etag-in", output_etag="etag-out", fencing_token=TOKEN, **TOLD
     )
 
 
@@ -287,6 +342,7 @@ def test_a_deleted_object_is_given_up_with_a_record_that_expires(until: int) -> 
 @pytest.mark.parametrize("item", [held_by("me"), held_by("me", applied_source="etag")])
 def test_the_record_of_an_object_that_is_there_never_gets_to_expire(item: Item) -> None:
     assert applied_to(item, give_up_tombstone(ID, "me", now=NOW)) == Outcome(accepted=False, item=item)
+    assert why_kept("me", item, now=NOW) is Kept.PRESENT
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,14 @@ import pytest
 
 from objectlock.attempts import Attempt, OutputObject
 from objectlock.conditions import Item
-from objectlock.errors import AttemptInFlight, InvalidEvent, LeaseLost, LockWaitTimeout, SourceRejected
+from objectlock.errors import (
+    AttemptInFlight,
+    InvalidEvent,
+    LeaseLost,
+    LockWaitTimeout,
+    SourceRejected,
+    UnknownRecordVersion,
+)
 from objectlock.events import ObjectEvent
 from objectlock.lock import Applied, Claim, grant
 from objectlock.protocol import Decision, GaveUp, LockProtocol, Work
@@ -17,14 +24,16 @@ from objectlock.record import (
     FENCING_TOKEN,
     LEASE_EXPIRES_AT,
     NEWEST_SEQUENCER,
+    OBJECT_ID,
     OUTPUT_ETAG,
     OWNER,
+    RECORD_VERSION,
     WORKER_UNTIL,
     Outcome,
     Transition,
 )
 from tests.memory import HandClock, InMemoryLockStore, InMemorySource
-from tests.sample_events import BUCKET, KEY, created, deleted
+from tests.sample_events import BUCKET, KEY, created, deleted, reconcile
 
 ID = f"{BUCKET}/{KEY}"
 EVENT = created("05")
@@ -333,6 +342,154 @@ def test_how_long_was_waited_is_told_with_the_grant(lock: LockProtocol, clock: H
 @pytest.mark.parametrize("work", Work)
 def test_only_work_to_be_done_is_a_grant(work: Work) -> None:
     assert Decision(work, "because").is_grant == (work in {Work.GRAYSCALE, Work.DELETE})
+
+
+# --- taken over --------------------------------------------------------------------------------------------
+
+
+def test_who_takes_over_says_from_whom(lock: LockProtocol, store: InterruptedStore, clock: HandClock) -> None:
+    """Nobody has freed that lock, neither the machine nor the reaper: somebody should hear of it."""
+    lock.acquire(created("05"), "crashed")
+    clock.advance(seconds=LEASE_SECONDS + 0.001)
+    store.writes = 0
+    assert lock.acquire(created("06"), "me").taken_from == "crashed"
+    assert store.writes == 2
+    assert lock.acquire(created("06"), "me").taken_from is None
+
+
+def test_an_older_event_takes_over_without_lowering_the_newest(
+    lock: LockProtocol, store: InterruptedStore, clock: HandClock
+) -> None:
+    lock.acquire(created("06"), "crashed")
+    clock.advance(seconds=LEASE_SECONDS + 0.001)
+    store.writes = 0
+    assert lock.acquire(created("05"), "me").taken_from == "crashed"
+    assert (record(store)[NEWEST_SEQUENCER], store.writes) == (created("06").sequencer.value, 3)
+
+
+@pytest.mark.parametrize("writes", [1, 2])
+def test_who_comes_too_late_to_take_over_waits(
+    lock: LockProtocol, store: InterruptedStore, clock: HandClock, writes: int
+) -> None:
+    lock.acquire(created("06"), "crashed")
+    clock.advance(seconds=LEASE_SECONDS + 0.001)
+    store.before_write = [*[None] * writes, lambda: lock.acquire(created("07"), "faster")]
+    decision = lock.acquire(created("08" if writes == 1 else "05"), "me")
+    assert decision.work is (Work.HELD if writes == 1 else Work.SUPERSEDED)
+    assert (record(store)[OWNER], decision.taken_from) == ("faster", None)
+
+
+# --- reconcile ---------------------------------------------------------------------------------------------
+
+
+def test_a_reconcile_looks_although_the_watermark_says_that_all_is_done(
+    lock: LockProtocol, store: InterruptedStore, photo: str
+) -> None:
+    """The output may have been changed by hand. The order of events is none of its business."""
+    apply(lock, created("05"), "first", photo)
+    before = record(store)
+    assert lock.acquire(reconcile(), "me").work is Work.GRAYSCALE
+    lock.release("me", work_done(lock, "me", photo))
+    after = record(store)
+    assert (after[APPLIED_SEQUENCER], after[NEWEST_SEQUENCER]) == (before[APPLIED_SEQUENCER], before[NEWEST_SEQUENCER])
+    assert OWNER not in after
+
+
+@pytest.mark.parametrize("newest", ["05", "07"])
+def test_a_reconcile_waits_its_turn_and_is_never_superseded(lock: LockProtocol, newest: str) -> None:
+    """Whoever is at work may have written its output before that was changed by hand."""
+    lock.acquire(created("05"), "holder")
+    lock.acquire(created(newest), "waiting")
+    assert lock.acquire(reconcile(), "me").work is Work.HELD
+
+
+def test_a_reconcile_keeps_no_event_from_its_work(lock: LockProtocol, store: InterruptedStore, photo: str) -> None:
+    """Not even the oldest there can be, of an object without a record."""
+    assert lock.acquire(reconcile(), "one").is_grant
+    assert lock.acquire(created("0001"), "two").work is Work.HELD
+    lock.release("one", converted(lock.begin_work(reconcile(), "one", LEFT_MS), photo))
+    assert lock.acquire(created("0001"), "three").work is Work.STALE  # on record before the photo was read
+    apply(lock, created("0002"), "four", photo)
+    assert record(store)[APPLIED_SEQUENCER] == "0002"
+
+
+def test_a_reconcile_of_an_object_without_a_record_starts_one(
+    lock: LockProtocol, store: InterruptedStore, photo: str
+) -> None:
+    lock.acquire(reconcile(), "me")
+    lock.release("me", converted(lock.begin_work(reconcile(), "me", LEFT_MS), photo))
+    assert record(store)[APPLIED_SOURCE] == photo
+    assert lock.acquire(created("0001"), "later").is_grant
+
+
+def test_two_reconciles_of_an_object_take_turns(lock: LockProtocol, photo: str) -> None:
+    assert lock.acquire(reconcile(), "one").is_grant
+    assert lock.acquire(reconcile(), "two").work is Work.HELD
+    lock.release("one", work_done(lock, "one", photo))
+    assert lock.acquire(reconcile(), "two").is_grant
+
+
+def test_a_reconcile_of_a_deleted_object_lets_its_record_expire_again(
+    lock: LockProtocol, store: InterruptedStore
+) -> None:
+    apply(lock, deleted("05"), "first")
+    assert lock.acquire(reconcile(), "me").work is Work.DELETE
+    assert EXPIRES_AT not in record(store)
+    lock.release("me", work_done(lock, "me"))
+    assert EXPIRES_AT in record(store)
+
+
+# --- versions ----------------------------------------------------------------------------------------------
+
+
+def test_a_record_says_its_version(lock: LockProtocol, store: InterruptedStore) -> None:
+    apply(lock, created("05"), "me")
+    assert record(store)[RECORD_VERSION] == 1
+
+
+def test_a_record_from_before_there_were_versions_gets_one(lock: LockProtocol, store: InterruptedStore) -> None:
+    apply(lock, created("05"), "me")
+    store.items[ID] = {name: value for name, value in record(store).items() if name != RECORD_VERSION}
+    apply(lock, created("06"), "me")
+    assert record(store)[RECORD_VERSION] == 1
+
+
+@pytest.mark.parametrize(
+    "ask",
+    [
+        pytest.param(lambda lock, _: lock.acquire(created("09"), "another"), id="acquire"),
+        pytest.param(lambda lock, _: lock.acquire(created("01"), "another"), id="acquire, stale"),
+        pytest.param(lambda lock, _: lock.acquire(reconcile(), "another"), id="reconcile"),
+        pytest.param(lambda lock, _: lock.begin_work(EVENT, "me", LEFT_MS), id="begin_work"),
+        pytest.param(lambda lock, attempt: lock.end_work(attempt), id="end_work"),
+        pytest.param(lambda lock, attempt: lock.note_output(attempt, None), id="note_output"),
+        pytest.param(lambda lock, attempt: lock.release("me", removed(attempt)), id="release"),
+        pytest.param(lambda lock, _: lock.give_up(ID, "me"), id="give_up"),
+    ],
+)
+def test_a_record_of_an_unknown_version_is_refused_and_left_alone(
+    lock: LockProtocol, store: InterruptedStore, clock: HandClock, ask: Callable[[LockProtocol, Attempt], object]
+) -> None:
+    """As after a rollback. Free or held, or past its lease: nobody here knows what it means."""
+    lock.acquire(created("05"), "me")
+    attempt = lock.begin_work(EVENT, "me", LEFT_MS)
+    store.items[ID] = {**record(store), RECORD_VERSION: 2}
+    before = record(store)
+    for seconds in (0, 3600):
+        clock.advance(seconds=seconds)
+        with pytest.raises(UnknownRecordVersion, match=f"^{ID}: the lock record has version 2, and .* knows 1$"):
+            ask(lock, attempt)
+    assert record(store) == before
+
+
+@pytest.mark.parametrize("event", [created("05"), reconcile()])
+def test_a_free_lock_of_an_unknown_version_is_not_taken(
+    lock: LockProtocol, store: InterruptedStore, event: ObjectEvent
+) -> None:
+    store.items[ID] = {OBJECT_ID: ID, RECORD_VERSION: 2}
+    with pytest.raises(UnknownRecordVersion):
+        lock.acquire(event, "me")
+    assert record(store) == {OBJECT_ID: ID, RECORD_VERSION: 2}
 
 
 # --- work --------------------------------------------------------------------------------------------------
@@ -682,6 +839,19 @@ def test_a_lease_that_is_longer_than_the_worker_is_cut(
     assert record(store) == {**before, LEASE_EXPIRES_AT: until + 5_000}
 
 
+def test_the_lock_of_an_attempt_that_ends_meanwhile_is_freed(
+    lock: LockProtocol, store: InterruptedStore, clock: HandClock
+) -> None:
+    """Its lease is longer, as the lock was asked for once more: it would stay held for no worker at all."""
+    lock.acquire(created("05"), "me")
+    attempt = lock.begin_work(EVENT, "me", LEFT_MS)
+    clock.advance(seconds=20)
+    lock.acquire(created("05"), "me")
+    store.before_write = [None, lambda: lock.end_work(attempt)]
+    assert lock.give_up(ID, "me") is GaveUp.FREED
+    assert OWNER not in record(store)
+
+
 def test_the_lease_of_an_attempt_that_begins_meanwhile_is_not_cut(
     lock: LockProtocol, store: InterruptedStore, clock: HandClock
 ) -> None:
@@ -737,6 +907,27 @@ def test_another_takes_the_lock_of_a_deleted_object_while_we_give_up(
     store.before_write = [None, lease_ends_and_another_takes_over]
     assert lock.give_up(ID, "me") is GaveUp.HELD_NOTHING
     assert record(store)[OWNER] == "other"
+    assert EXPIRES_AT not in record(store)
+
+
+def test_an_object_that_is_there_again_while_we_give_up_is_given_up(
+    lock: LockProtocol, store: InterruptedStore, source: InMemorySource
+) -> None:
+    """A reaper that comes late: redriven, the execution has applied the new object and freed the lock.
+
+    A Lambda of before, for which nobody waits any more, has then taken it once again.
+    """
+
+    def applied_and_taken_once_again() -> None:
+        tag = source.put(BUCKET, KEY, b"photo")
+        lock.release("me", work_done(lock, "me", tag))
+        lock.acquire(created("06"), "me", forced=True)
+
+    apply(lock, deleted("05"), "one")
+    lock.acquire(created("06"), "me")
+    store.before_write = [None, applied_and_taken_once_again]
+    assert lock.give_up(ID, "me") is GaveUp.FREED
+    assert OWNER not in record(store)
     assert EXPIRES_AT not in record(store)
 
 

@@ -97,6 +97,7 @@ def test_the_answer_of_acquire_is_plain_json(work: Work) -> None:
         "source": None,
         "waiting_since": None,
         "waited_ms": 0,
+        "taken_from": None,
         "wait_seconds": 2,
     }
 

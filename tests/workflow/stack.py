@@ -9,7 +9,7 @@ import json
 import logging
 import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from threading import Lock
 from typing import TYPE_CHECKING, Any, Final
@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 INPUT: Final = "photos-in"
 OUTPUT: Final = "photos-out"
 TABLE: Final = "locks"
+TOLD: Final = ("record_since", "applied_at", "applied_by")  # to the change feed: the lock goes by none of them
 REGION: Final = "us-east-1"
 ACCOUNT: Final = "123456789012"
 MACHINE_ARN: Final = f"arn:aws:states:{REGION}:{ACCOUNT}:stateMachine:lockstep"
@@ -355,22 +356,30 @@ class Stack:
     # --- the lock table ------------------------------------------------------------------------------------
 
     def record(self, key: str = KEY) -> Record:
-        """The lock record; empty where there is none."""
-        answer = self._dynamodb.get_item(TableName=TABLE, Key={"object_id": {"S": lock_key(key)}}, ConsistentRead=True)
-        return _plain(answer.get("Item", {}))
+        """What the lock goes by of its record; empty where there is none. The rest is `told`."""
+        return _without(self._record(key), TOLD)
+
+    def told(self) -> Record:
+        """What the record tells the change feed."""
+        found = self._record()
+        return {name: found[name] for name in TOLD if name in found}
 
     def records(self) -> list[Record]:
-        return [_plain(item) for item in self._dynamodb.scan(TableName=TABLE)["Items"]]
+        return [_without(_plain(item), TOLD) for item in self._dynamodb.scan(TableName=TABLE)["Items"]]
+
+    def _record(self, key: str = KEY) -> Record:
+        answer = self._dynamodb.get_item(TableName=TABLE, Key={"object_id": {"S": lock_key(key)}}, ConsistentRead=True)
+        return _plain(answer.get("Item", {}))
 
     def hold(self, owner: str = SOMEBODY, *, seconds: int = 3600, **attributes: str | int) -> Record:
         """Write into the lock record by hand that `owner` holds the lock, whoever held it; return the record."""
         lease = self.clock.epoch_ms + seconds * 1000
         held: Record = {"object_id": lock_key(), "owner": owner, "lease_expires_at": lease}
-        return self._put(self.record() | held | attributes)
+        return self._put(self._record() | held | attributes)
 
     def change_record(self, **attributes: str | int) -> Record:
         """Change the lock record by hand; return it."""
-        return self._put(self.record() | attributes)
+        return self._put(self._record() | attributes)
 
     def lose_record(self) -> None:
         self._dynamodb.delete_item(TableName=TABLE, Key={"object_id": {"S": lock_key()}})
@@ -383,7 +392,7 @@ class Stack:
     def _put(self, record: Record) -> Record:
         item = {name: {"N": str(value)} if isinstance(value, int) else {"S": value} for name, value in record.items()}
         self._dynamodb.put_item(TableName=TABLE, Item=item)
-        return record
+        return _without(record, TOLD)
 
     def changes(self) -> list[Record]:
         """Every state that the lock record has been in, oldest first: the table's stream.
@@ -520,6 +529,10 @@ def _ended(execution: str, history: list[Any]) -> Execution:
         cause=failed.get("cause"),
         output=None if output is None else json.loads(output),
     )
+
+
+def _without(record: Record, names: Collection[str]) -> Record:
+    return {name: value for name, value in record.items() if name not in names}
 
 
 def _plain(item: Mapping[str, Any]) -> Record:

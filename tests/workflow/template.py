@@ -10,6 +10,8 @@ from typing import Any, Final
 
 import yaml  # type: ignore[import-untyped]
 
+from tests.conditions import decided
+
 ROOT: Final = Path(__file__).resolve().parents[2]
 
 Handler = Callable[[Any, Any], Any]
@@ -49,7 +51,7 @@ class Template:
     def read(cls, names: Mapping[str, str], *, region: str, account: str) -> Template:
         text = (ROOT / "template.yaml").read_text(encoding="utf-8")
         document = yaml.load(text, Loader=_CloudFormationLoader)  # noqa: S506  # a SafeLoader
-        return cls(document, names, region, account)
+        return cls(decided(document), names, region, account)
 
     def properties(self, logical_id: str) -> Mapping[str, Any]:
         found: Mapping[str, Any] = self.document["Resources"][logical_id]["Properties"]
@@ -80,13 +82,15 @@ class Template:
         return text
 
     def permissions(self, function: str) -> set[tuple[str, str]]:
-        """What a function's role allows, as action and bucket or table."""
+        """What a function's role allows on buckets and table, as action and which of them."""
+        role = self.properties(self.properties(function)["Role"]["Fn::GetAtt"].removesuffix(".Arn"))
         return {
-            (action, self.names[_resource(resource)])
-            for policy in self.properties(function)["Policies"]
-            for statement in policy["Statement"]
+            (action, self.names[name])
+            for policy in role["Policies"]
+            for statement in policy["PolicyDocument"]["Statement"]
             for action in _as_list(statement["Action"])
             for resource in _as_list(statement["Resource"])
+            if (name := _resource(resource)) in self.names
         }
 
     def resolve(self, node: Any) -> Any:
@@ -103,6 +107,8 @@ class Template:
 
     def _resolve(self, value: Any) -> str:
         match value:
+            case {"Ref": str(name)} if name.endswith("Function.Version"):
+                return f"arn:aws:lambda:{self.region}:{self.account}:function:{name.removesuffix('.Version')}:1"
             case {"Ref": str(name)}:
                 return self.names[name] if name in self.names else str(self.document["Parameters"][name]["Default"])
             case {"Fn::GetAtt": str(path)} if path.endswith("Function.Arn"):
@@ -114,9 +120,9 @@ class Template:
                 return str(value)
 
 
-def _resource(reference: Mapping[str, str]) -> str:
-    """The logical id in `!GetAtt Table.Arn` or `!Sub ${Bucket.Arn}/*`."""
-    (text,) = reference.values()
+def _resource(reference: Mapping[str, str] | str) -> str:
+    """The logical id in `!GetAtt Table.Arn` or `!Sub ${Bucket.Arn}/*`; "*" as it is."""
+    (text,) = reference.values() if isinstance(reference, Mapping) else (reference,)
     return text.removeprefix("${").partition(".")[0]
 
 

@@ -40,6 +40,7 @@ def test_an_upload_becomes_gray_in_four_transitions_and_leaves_a_free_lock(stack
     assert stack.output().gray == RED.gray
     assert stack.record() == {
         "object_id": lock_key(),
+        "record_version": 1,
         "applied_sequencer": mark(FIRST),
         "applied_source": source,
         "newest_sequencer": mark(FIRST),
@@ -47,6 +48,29 @@ def test_an_upload_becomes_gray_in_four_transitions_and_leaves_a_free_lock(stack
         "output_etag": stack.output().etag,
     }
     assert stack.owners() == [execution.arn] == [arn("execution-1")]
+
+
+def test_the_change_feed_is_told_of_what_was_applied_and_of_nothing_else(stack: Stack) -> None:
+    """Each state of the record that has `applied_at` is in the feed, so none but that of a release may have it."""
+    made = stack.clock.epoch_ms
+    stack.upload(RED)
+    stack.run(created(FIRST))
+    applied = stack.clock.epoch_ms
+    assert stack.told() == {"record_since": made, "applied_at": applied, "applied_by": arn("execution-1")}
+
+    stack.delete_input()
+    stack.run(deleted(SECOND))
+    stack.upload(RED)
+    stack.lambdas.fail(GRAYSCALE, PermissionError("nobody may"), times=1)
+    assert stack.run(created(THIRD)).status == "FAILED"
+
+    assert stack.told() == {"record_since": made}  # nothing of who gave up
+    told = [each for each in stack.changes() if "applied_at" in each]
+    assert [(each["applied_by"], each["fencing_token"]) for each in told] == [
+        (arn("execution-1"), 1),
+        (arn("execution-2"), 2),
+    ]
+    assert not any("owner" in each for each in told)
 
 
 def test_the_output_says_which_input_event_and_attempt_it_was_made_from(stack: Stack) -> None:
@@ -70,6 +94,7 @@ def test_a_delete_removes_the_output_and_leaves_a_tombstone_for_thirty_days(stac
     assert stack.output_keys() == []
     assert stack.record() == {
         "object_id": lock_key(),
+        "record_version": 1,
         "applied_sequencer": mark(SECOND),
         "applied_source": "absent",
         "newest_sequencer": mark(SECOND),
@@ -88,6 +113,7 @@ def test_an_upload_after_a_delete_takes_the_tombstone_away(stack: Stack) -> None
     assert stack.output().gray == GREEN.gray
     assert stack.record() == {
         "object_id": lock_key(),
+        "record_version": 1,
         "applied_sequencer": mark(SECOND),
         "applied_source": source,
         "newest_sequencer": mark(SECOND),
@@ -137,6 +163,7 @@ def test_an_input_that_goes_away_before_the_worker_reads_it_takes_its_output_wit
     assert stack.output_keys() == []
     assert stack.record() == {
         "object_id": lock_key(),
+        "record_version": 1,
         "applied_sequencer": mark(SECOND),
         "applied_source": "absent",
         "newest_sequencer": mark(SECOND),
@@ -171,6 +198,7 @@ def test_events_in_any_order_end_with_the_same_output_and_watermark(
     assert stack.output().gray == GREEN.gray
     assert stack.record() == {
         "object_id": lock_key(),
+        "record_version": 1,
         "applied_sequencer": mark(THIRD),
         "applied_source": source,
         "newest_sequencer": mark(THIRD),

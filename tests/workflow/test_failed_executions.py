@@ -34,7 +34,7 @@ from tests.workflow.stack import (
 
 BROKEN = RuntimeError("out of luck")
 LEASE_SECONDS = 30
-UNTOUCHED = {"object_id": lock_key(), "newest_sequencer": mark(FIRST)}  # free, and nothing applied
+UNTOUCHED = {"object_id": lock_key(), "record_version": 1, "newest_sequencer": mark(FIRST)}  # free, and nothing applied
 ATTEMPTED = UNTOUCHED | {"fencing_token": 1}
 
 
@@ -105,6 +105,7 @@ def test_what_is_no_image_is_rejected_once_and_for_all_and_takes_its_stale_outpu
     assert stack.output_keys() == []
     assert stack.record() == {
         "object_id": lock_key(),
+        "record_version": 1,
         "applied_sequencer": mark(SECOND),
         "applied_source": source,
         "newest_sequencer": mark(SECOND),

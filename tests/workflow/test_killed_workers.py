@@ -276,6 +276,7 @@ def test_an_attempt_that_seems_to_go_on_for_ever_fails_the_execution_and_the_loc
     assert failed.states == (*CONVERTED[:3], *GAVE_UP)
     assert stack.record() == {
         "object_id": lock_key(),
+        "record_version": 1,
         "newest_sequencer": mark(FIRST),
         "owner": failed.arn,
         "worker_until": worker_until,

@@ -65,7 +65,7 @@ def test_an_acquire_that_fails_after_it_took_the_lock_gives_it_back(stack: Stack
     assert execution.states == ("AcquireLock", *GAVE_UP)
     assert stack.lambdas.counts == {ACQUIRE: 6, RELEASE: 1}
     assert stack.owners() == [execution.arn]
-    assert stack.record() == {"object_id": lock_key(), "newest_sequencer": mark(FIRST)}
+    assert stack.record() == {"object_id": lock_key(), "record_version": 1, "newest_sequencer": mark(FIRST)}
 
 
 @BOTH_WORKERS
@@ -125,7 +125,7 @@ def test_a_release_after_a_failure_whose_answer_is_lost_reports_the_failure_all_
     assert (execution.status, execution.error, execution.cause) == ("FAILED", "RuntimeError", "out of luck")
     assert execution.states == (*CONVERTED[:3], *GAVE_UP)
     assert stack.lambdas.counts == {ACQUIRE: 1, GRAYSCALE: 1, RELEASE: 2}
-    assert stack.record() == {"object_id": lock_key(), "newest_sequencer": mark(FIRST)}
+    assert stack.record() == {"object_id": lock_key(), "record_version": 1, "newest_sequencer": mark(FIRST)}
 
 
 @pytest.mark.parametrize(

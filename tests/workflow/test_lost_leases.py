@@ -53,6 +53,7 @@ def test_who_lost_the_lock_after_writing_waits_for_the_next_owner_and_does_its_w
     assert stack.output().gray == GREEN.gray
     assert stack.record() == {
         "object_id": lock_key(),
+        "record_version": 1,
         "applied_sequencer": mark(FIRST),
         "applied_source": sources[1],
         "newest_sequencer": mark(FIRST),
@@ -79,6 +80,7 @@ def test_a_slow_worker_that_has_lost_its_lease_does_not_write_over_newer_work(st
     assert stack.output().gray == GREEN.gray
     assert stack.record() == {
         "object_id": lock_key(),
+        "record_version": 1,
         "applied_sequencer": mark(SECOND),
         "applied_source": sources[1],
         "newest_sequencer": mark(SECOND),

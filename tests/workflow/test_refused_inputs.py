@@ -42,7 +42,7 @@ def with_field(path: str, value: object) -> dict[str, Any]:
         (
             "detail-type",
             "Object Tags Added",
-            "detail-type: expected 'Object Created' or 'Object Deleted', got 'Object Tags Added'",
+            "detail-type: expected 'Object Created' or 'Object Deleted' or 'Object Reconcile', got 'Object Tags Added'",
         ),
     ],
 )

@@ -83,6 +83,7 @@ def test_a_stale_event_looks_again_when_the_input_is_not_what_was_applied(stack:
     assert stack.output().gray == GREEN.gray
     assert stack.record() == {
         "object_id": lock_key(),
+        "record_version": 1,
         "applied_sequencer": mark(SECOND),
         "applied_source": source,
         "newest_sequencer": mark(SECOND),
@@ -109,6 +110,7 @@ def test_an_older_event_does_the_work_when_the_newer_one_has_failed(stack: Stack
     assert (execution.status, execution.states) == ("SUCCEEDED", CONVERTED)
     assert stack.record() == {
         "object_id": lock_key(),
+        "record_version": 1,
         "applied_sequencer": mark(SECOND),
         "applied_source": source,
         "newest_sequencer": mark(SECOND),

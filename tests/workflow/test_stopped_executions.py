@@ -43,7 +43,7 @@ def test_the_lock_of_an_execution_that_ended_before_its_worker_began_is_freed_at
 
     assert stack.reap(replace(stopped, status=status)) == freed("freed")
 
-    assert stack.record() == {"object_id": lock_key(), "newest_sequencer": mark(FIRST)}
+    assert stack.record() == {"object_id": lock_key(), "record_version": 1, "newest_sequencer": mark(FIRST)}
     assert stack.run(created(FIRST)).states == CONVERTED
     assert stack.clock.waits == []
 
@@ -92,7 +92,12 @@ def test_the_lock_is_freed_when_word_of_the_end_comes_after_the_worker_can_have_
 
     assert stack.reap(stopped) == freed("freed")
 
-    assert stack.record() == {"object_id": lock_key(), "newest_sequencer": mark(FIRST), "fencing_token": 1}
+    assert stack.record() == {
+        "object_id": lock_key(),
+        "record_version": 1,
+        "newest_sequencer": mark(FIRST),
+        "fencing_token": 1,
+    }
 
 
 def test_the_lock_of_another_execution_is_left_alone(stack: Stack) -> None:

@@ -45,6 +45,7 @@ def test_who_finds_the_lock_held_waits_and_goes_on_when_it_is_free(stack: Stack)
     assert stack.owners() == [SOMEBODY, execution.arn]
     assert stack.record() == {
         "object_id": lock_key(),
+        "record_version": 1,
         "applied_sequencer": mark(FIRST),
         "applied_source": source,
         "newest_sequencer": mark(FIRST),

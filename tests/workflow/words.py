@@ -28,6 +28,8 @@ from tests.workflow.stack import ACQUIRE, DELETE, FIRST, GRAYSCALE, INPUT, KEY, 
 UPLOAD: Final = created(FIRST)
 DELETION: Final = deleted(FIRST)
 
+NOT_KEPT: Final = ("waited_ms", "taken_from")  # of AcquireLock's answer: it is there to be counted
+
 # --- what the functions answer -----------------------------------------------------------------------------
 
 
@@ -35,12 +37,12 @@ def look(work: str, reason: str, *, source: str | None = None, waited_ms: int = 
     """AcquireLock's answer."""
     since = 1_800_000_000_000 if work == "HELD" else None
     lock = {"work": work, "reason": reason, "source": source, "waiting_since": since, "wait_seconds": 5}
-    return Returns({**lock, "waited_ms": waited_ms})
+    return Returns({**lock, **dict.fromkeys(NOT_KEPT), "waited_ms": waited_ms})
 
 
 def kept(look: Returns) -> dict[str, Any]:
     """What the state machine keeps of AcquireLock's answer."""
-    return {name: value for name, value in look.payload.items() if name != "waited_ms"}
+    return {name: value for name, value in look.payload.items() if name not in NOT_KEPT}
 
 
 PRESENT: Final = look("GRAYSCALE", "the lock is ours", source="ff00@1")

@@ -74,8 +74,10 @@ def courier(world: World) -> Iterator[Courier]:
     rule = world.physical_id("ObjectEventRule")
     (target,) = events.list_targets_by_rule(Rule=rule)["Targets"]
     events.put_rule(Name=_SOURCE, EventPattern=json.dumps({"source": [_SOURCE]}))
+    # The emulator tells numbers that came by a parameter as text.
+    retries = {name: int(number) for name, number in target["RetryPolicy"].items()}
     # What the machine gets is the S3 event, as from the shipped rule.
-    events.put_targets(Rule=_SOURCE, Targets=[target | {"InputPath": "$.detail"}])
+    events.put_targets(Rule=_SOURCE, Targets=[target | {"RetryPolicy": retries, "InputPath": "$.detail"}])
     try:
         with caught(world) as queue_url:
             yield Courier(world, queue_url)

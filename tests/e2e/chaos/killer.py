@@ -48,7 +48,6 @@ class Killer:
         self._orders: list[Kill] = []
         self._open: dict[asyncio.Task[None], asyncio.StreamWriter] = {}
         self._loop = asyncio.new_event_loop()
-        self._server = self._loop.run_until_complete(asyncio.start_server(self._serve, HOST, 0))
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
 
     @property
@@ -66,7 +65,9 @@ class Killer:
         return left
 
     def __enter__(self) -> Self:
-        self._thread.start()
+        self._thread.start()  # a loop of its own, as Playwright leaves one running in the thread that tests run in
+        starting = asyncio.start_server(self._serve, HOST, 0)
+        self._server = asyncio.run_coroutine_threadsafe(starting, self._loop).result()
         return self
 
     def __exit__(
@@ -122,7 +123,7 @@ class Killer:
             return False
         self._orders.remove(kill)
         with suppress(psutil.NoSuchProcess):
-            process = process_at(port)
+            process = process_at(port, self._server.sockets[0].getsockname()[1])
             function = process.cmdline()[-1].partition(".")[0]
             process.kill()
             self.killed[function, kill] += 1

@@ -135,6 +135,7 @@ class MinistackEngine:
             self._created.add(name)
         for name in new:
             self._functions.get_waiter("function_active_v2").wait(FunctionName=name, WaiterConfig={"Delay": 0.1})
+            self._functions.publish_version(FunctionName=name)  # 1, which the definition may name
 
     def _delete(self) -> None:
         self._executions.delete()
