@@ -8,6 +8,7 @@ VENV := .venv/.synced
 SAM := .tools/sam/.synced
 EMULATOR := .tools/emulator/.synced
 BENCH := .tools/bench/.synced
+SECURITY := .tools/security/.synced
 CORPUS := .tools/corpus/.synced
 NODE := node_modules/.package-lock.json
 SHARP := benchmarks/node_modules/.package-lock.json
@@ -41,6 +42,10 @@ run: setup ## the whole system on this machine: photos in, gray photos out, then
 up: setup ## the same stack, empty, for you to try by hand until Ctrl-C; what is in it is kept
 	@$(BIN)/lockstep up
 
+.PHONY: example
+example: setup ## the change feed of another table: readings of sensors, and two loaders, one of which goes wrong
+	@$(BIN)/python -m sensor_feed
+
 # SAM dates all that it zips 1980, so byte code that goes by the time of its source would never be taken.
 .PHONY: build
 build: $(SAM) ## what `make deploy` uploads, in .aws-sam/build (needs Python 3.13, as on Lambda)
@@ -56,21 +61,32 @@ build: $(SAM) ## what `make deploy` uploads, in .aws-sam/build (needs Python 3.1
 	    -s "$${function%/}" -p /var/task "$${function%/}" || exit; done
 
 .PHONY: deploy
-deploy: build $(VENV) ## deploy to your AWS account; asks for what it needs to know
-	@SAM_CLI_TELEMETRY=0 .tools/sam/bin/sam deploy --guided
+deploy: build $(VENV) ## deploy to your AWS account for the first time; asks for what it needs to know
+	@test -e samconfig.local.toml || cp samconfig.toml samconfig.local.toml
+	@SAM_CLI_TELEMETRY=0 .tools/sam/bin/sam deploy --guided --config-file samconfig.local.toml
+
+# Without --guided, SAM keeps what it is not given as the stack has it. The prefix is the one that --guided takes.
+.PHONY: upgrade
+upgrade: $(SAM) ## deploy this version to a stack that exists, with its settings: STACK=… REGION=…; PARAMETERS="Name=value …" changes some
+	@if [ -z "$(STACK)" ] || [ -z "$(REGION)" ]; then \
+	  echo "make upgrade: which stack? make upgrade STACK=lockstep REGION=eu-west-1" >&2; exit 2; fi
+	@SAM_CLI_TELEMETRY=0 .tools/sam/bin/sam list stack-outputs --stack-name "$(STACK)" --region "$(REGION)" --output json
+	@$(MAKE) --no-print-directory build
+	@SAM_CLI_TELEMETRY=0 .tools/sam/bin/sam deploy --config-env upgrade --stack-name "$(STACK)" --region "$(REGION)" \
+	  --s3-prefix "$(STACK)" $(if $(PARAMETERS),--parameter-overrides $(PARAMETERS))
 
 # --- work on it ------------------------------------------------------------------------------------------
 
 .PHONY: test
 test: check setup ## everything: static gates, unit, contract, workflow on every engine, simulation, browser, build, end to end
 	$(BIN)/pytest $(SIDE_BY_SIDE) --edges-fail-under=100 --edges-report=build/workflow \
-	  tests/browser tests/unit tests/contract tests/workflow tests/kit tests/deployment tests/simulation tests/fuzz
+	  tests/browser tests/unit tests/contract tests/workflow tests/kit tests/deployment tests/simulation tests/feed tests/fuzz
 	$(MAKE) test-engines
 	$(MAKE) mutate-asl
-	$(MAKE) sim
+	$(MAKE) sim SECONDS=60
 	$(MAKE) corpus
 	$(MAKE) fuzz
-	$(BIN)/pytest tests/e2e
+	$(BIN)/pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder tests/e2e tests/examples
 
 .PHONY: test-fast
 test-fast: $(VENV) $(EMULATOR) $(WEB) ## the quick part: unit, contract, workflow, a few simulated schedules
@@ -116,21 +132,31 @@ bench: $(VENV) $(BENCH) $(SHARP) ## measure the conversion beside other librarie
 	@$(BIN)/python -m benchmarks.cold_start
 	@$(BIN)/python -m benchmarks.history
 
+.PHONY: cost
+cost: $(VENV) ## what Lockstep costs, measured anew, into docs/cost.md; the calculator is python -m benchmarks.cost --help
+	@$(BIN)/python -m benchmarks.cost --write
+
 .PHONY: cases
 cases: $(VENV) ## the state machine's cases in build/workflow: to read, and as a mock file for AWS Step Functions Local
 	@$(BIN)/python -m tests.workflow.write_cases
 
 .PHONY: check
-check: $(VENV) $(SAM) $(NODE) $(WEB) ## the static gates
+check: $(VENV) $(SAM) $(SECURITY) $(NODE) $(WEB) ## the static gates
 	$(BIN)/ruff format --check --quiet .
 	$(BIN)/ruff check --quiet .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
-	$(BIN)/cfn-lint template.yaml
+	$(BIN)/cfn-lint template.yaml examples/sensor-feed/template.yaml
 	$(OFFLINE) .tools/sam/bin/sam validate --lint
-	node_modules/.bin/asl-validator --json-path statemachine/lockstep.asl.json
+	$(OFFLINE) .tools/sam/bin/sam validate --lint --template-file examples/sensor-feed/template.yaml
+	.tools/security/bin/checkov --config-file .checkov.yaml
+	node_modules/.bin/asl-validator --json-path statemachine/lockstep.asl.json --json-path statemachine/reconcile.asl.json
 	cd lockstep/web && ../../node_modules/.bin/biome ci --reporter=summary
 	node_modules/.bin/tsc --project lockstep/web
+
+.PHONY: audit
+audit: $(VENV) $(SECURITY) ## ask the registries for known vulnerabilities in what the lock files name; not part of `make test`
+	@$(BIN)/python -m tests.deployment.audit
 
 .PHONY: format
 format: $(VENV) ## format the code, and fix what can be fixed
@@ -139,7 +165,7 @@ format: $(VENV) ## format the code, and fix what can be fixed
 
 .PHONY: lock
 lock: $(UV) ## compile the lock files anew from pyproject.toml
-	for group in uv sam emulator dev bench; do \
+	for group in uv sam emulator security dev bench; do \
 	  $(UV) pip compile --quiet --universal --generate-hashes --no-header --group $$group -o requirements/$$group.txt || exit 1; done
 	$(UV) pip compile --quiet --universal --generate-hashes --no-header --python-version 3.13 --group functions -o functions/requirements.txt
 	npm install --package-lock-only
@@ -183,6 +209,10 @@ $(SAM): requirements/sam.txt | python $(UV)
 
 $(EMULATOR): requirements/emulator.txt | python $(UV)
 	$(call environment,.tools/emulator,requirements/emulator.txt)
+	@touch $@
+
+$(SECURITY): requirements/security.txt | python $(UV)
+	$(call environment,.tools/security,requirements/security.txt)
 	@touch $@
 
 $(BENCH): requirements/bench.txt | python $(UV)
