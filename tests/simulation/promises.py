@@ -320,6 +320,8 @@ def _is_on_record(world: World, key: str, found: SourceObject | None, stored: St
     is_newest = record.get(APPLIED_SEQUENCER) == record.get(NEWEST_SEQUENCER)
     is_begun_anew = record.get(NEWEST_SEQUENCER, BEFORE_ALL) == BEFORE_ALL and key in world.behind
     is_newest = is_newest or is_begun_anew or key in world.unmarked  # lost as it was being taken
+    # Or it had been applied before the record was lost, and a Lambda of it that nobody waits for saw the lock held.
+    is_newest = is_newest or str(record.get(NEWEST_SEQUENCER, BEFORE_ALL)) <= world.forgotten.get(key, "")
     promise(is_newest, f"in the end the newest event of {key} is the one applied")
     promise(EXPIRES_AT not in record or source == ABSENT, f"the record of {key} does not expire, as it is no tombstone")
     is_told = world.told.get(key, {}).get(OUTPUT_ETAG) == (stored.etag if stored else None)

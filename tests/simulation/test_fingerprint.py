@@ -156,6 +156,7 @@ MATTERS: Final[dict[str, Callable[[World], Any]]] = {
     "begun since": lambda it: it.unsure.update({KEY: True}),
     "token behind": lambda it: it.behind.add(KEY),
     "order behind": lambda it: it.unmarked.add(KEY),
+    "order forgotten": lambda it: it.forgotten.update({KEY: "102"}),
     "told": lambda it: it.told.update({KEY: {"output_etag": "another"}}),
     "backup": lambda it: it.backups.update({KEY: {"fencing_token": 1}}),
     "time-out": _set("execution", until=LATER),

@@ -78,6 +78,18 @@ def test_where_a_record_was_lost_its_token_and_its_order_may_be_behind() -> None
     promises.quiet(found)
 
 
+def test_an_event_that_was_applied_before_its_record_was_lost_may_be_the_newest() -> None:
+    """A Lambda of it that nobody waits for any more has found an older one at work, and has put itself on record."""
+    found = rested()
+    (object_id,) = found.locks.items
+    found.locks.items[object_id] = {**found.record(KEY), "newest_sequencer": "103"}
+    for forgotten in ({}, {KEY: ""}, {KEY: "102"}):
+        found.forgotten = forgotten
+        assert said(lambda: promises.quiet(found)) == "in the end the newest event of cat.png is the one applied"
+    found.forgotten = {KEY: "103"}
+    promises.quiet(found)
+
+
 def test_what_a_record_says_that_no_one_has_seen_to_since_the_damage_is_not_promised() -> None:
     found = rested()
     (object_id,) = found.locks.items
