@@ -11,6 +11,7 @@ from typing import Any, Final
 from aws_lambda_powertools.utilities.data_classes.dynamo_db_stream_event import StreamRecord
 
 LONGEST_SEQUENCE_NUMBER: Final = 40  # digits, by the API reference of DynamoDB Streams
+_LARGEST: Final = 2**53 - 1  # the whole numbers up to it are the same in every reader of JSON (RFC 8259, section 6)
 
 
 class Unreadable(ValueError):
@@ -79,8 +80,8 @@ def _read(record: Mapping[str, Any], ordering: Ordering) -> Change | None:
     if change is None:
         return None
     return Change(
-        key=str(_orderable(item, ordering.key)),
-        watermark=tuple(_orderable(item, name) for name in ordering.watermark),
+        key=str(_orderable(image, ordering.key)),
+        watermark=tuple(_orderable(image, name) for name in ordering.watermark),
         sequence_number=_sequence_number(stream["SequenceNumber"]),
         created_at=int(float(stream["ApproximateCreationDateTime"])),  # whole seconds, in whatever form
         change=change,
@@ -88,11 +89,14 @@ def _read(record: Mapping[str, Any], ordering: Ordering) -> Change | None:
 
 
 def _orderable(item: Mapping[str, Any], name: str) -> int | str:
+    """With all its digits, and never a text for a number: no reader could compare the two."""
     value = item[name]
-    if isinstance(value, bool) or not isinstance(value, int | str):
-        msg = f"{name} is {value!r}, which is neither a whole number nor a text"
-        raise TypeError(msg)
-    return value
+    if isinstance(value, str):
+        return value
+    if isinstance(value, Decimal) and value == value.to_integral_value():
+        return int(value)
+    msg = f"{name} is {_plain(value)!r}, which is neither a whole number nor a text"
+    raise TypeError(msg)
 
 
 def _sequence_number(number: str) -> str:
@@ -103,9 +107,9 @@ def _sequence_number(number: str) -> str:
 
 
 def _number(value: Decimal) -> int | float | str:
-    """As text where JSON's readers would take it for another number: DynamoDB has 38 digits, and they have 17."""
+    """As text where JSON's readers would take it for another number: DynamoDB has 38 digits, and they have 15 to 17."""
     if value == value.to_integral_value():
-        return int(value)
+        return int(value) if abs(value) <= _LARGEST else str(int(value))
     return float(value) if Decimal(repr(float(value))) == value else str(value)
 
 
@@ -118,7 +122,7 @@ def _plain(value: Any) -> Any:  # noqa: ANN401  # what DynamoDB can hold, and wh
         case Mapping():
             return {name: _plain(each) for name, each in value.items()}
         case Set():
-            return sorted(map(_plain, value))
+            return [_plain(each) for each in sorted(value)]
         case list():
             return [_plain(each) for each in value]
         case _:

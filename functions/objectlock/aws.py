@@ -6,7 +6,7 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Final, ParamSpec, TypeVar
 
-from botocore.exceptions import ClientError, FlexibleChecksumError, HTTPClientError, IncompleteReadError
+from botocore.exceptions import ClientError, FlexibleChecksumError, HTTPClientError, IncompleteReadError, SSLError
 from botocore.exceptions import ConnectionError as NoConnectionError
 from botocore.parsers import ResponseParserError
 from urllib3.exceptions import HTTPError
@@ -17,8 +17,15 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 # The request was sent, and there is no answer, or half of one. botocore lets urllib3's own error through where it reads
-# the body of an error.
-NO_ANSWER: Final = (FlexibleChecksumError, HTTPClientError, HTTPError, IncompleteReadError, ResponseParserError)
+# the body of an error; and its SSLError, a kind of ConnectionError, may be a handshake's or an answer's.
+NO_ANSWER: Final = (
+    FlexibleChecksumError,
+    HTTPClientError,
+    HTTPError,
+    IncompleteReadError,
+    ResponseParserError,
+    SSLError,
+)
 
 # Answered with a 4xx, but may pass. 5xx may always pass.
 _THROTTLES: Final = frozenset(

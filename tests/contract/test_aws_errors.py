@@ -14,6 +14,7 @@ from botocore.exceptions import (
     ConnectTimeoutError,
     EndpointConnectionError,
     ReadTimeoutError,
+    SSLError,
 )
 from botocore.stub import Stubber
 from urllib3.exceptions import ProtocolError
@@ -108,6 +109,7 @@ def test_a_write_that_failed_inside_s3_is_in_doubt(
         (ReadTimeoutError(endpoint_url="s3"), WriteInDoubt),
         (ConnectionClosedError(endpoint_url="s3"), WriteInDoubt),
         (ProtocolError("Response ended prematurely"), WriteInDoubt),
+        (SSLError(endpoint_url="s3", error="bad record mac"), WriteInDoubt),
         (ConnectTimeoutError(endpoint_url="s3"), ServiceUnavailable),
         (EndpointConnectionError(endpoint_url="s3"), ServiceUnavailable),
     ],

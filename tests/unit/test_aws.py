@@ -8,6 +8,7 @@ from botocore.exceptions import (
     IncompleteReadError,
     ReadTimeoutError,
     ResponseStreamingError,
+    SSLError,
 )
 from botocore.parsers import ResponseParserError
 from urllib3.exceptions import ProtocolError
@@ -73,6 +74,7 @@ def test_a_busy_aws_is_unavailable(error: ClientError) -> None:
         IncompleteReadError(actual_bytes=1, expected_bytes=2),
         FlexibleChecksumError(error_msg="Expected checksum a did not match calculated checksum b"),
         ResponseParserError("no XML"),
+        SSLError(endpoint_url=URL, error="bad record mac"),
         ProtocolError("Response ended prematurely"),  # while the body of an error is read
     ],
     ids=lambda error: type(error).__name__,

@@ -120,10 +120,22 @@ def test_a_key_that_is_a_number_is_told_as_text() -> None:
     assert change.key == "-1"
 
 
+def test_a_watermark_has_all_digits_of_a_number() -> None:
+    """As a text it could not be compared with a smaller one, and rounded it would be that of another change."""
+    later = "38000000000000000000000000000000000001"
+    change = read(reading(3, reading_time={"N": later}), READINGS)
+    assert change is not None
+    assert change.watermark == (int(later),)
+    assert json.loads(line_of(change))["watermark"] == [int(later)]
+
+
 @pytest.mark.parametrize(
     ("value", "told"),
     [
-        ({"N": "38000000000000000000000000000000000001"}, 38000000000000000000000000000000000001),
+        ({"N": "9007199254740991"}, 9007199254740991),
+        ({"N": "-9007199254740992"}, "-9007199254740992"),  # for JavaScript, the same as the next one
+        ({"N": "38000000000000000000000000000000000001"}, "38000000000000000000000000000000000001"),
+        ({"N": "1E+17"}, "100000000000000000"),
         ({"N": "1.50"}, 1.5),
         ({"N": "0.1"}, 0.1),
         ({"N": "1234567890.12345678901234567890"}, "1234567890.12345678901234567890"),  # a float would be another one
@@ -134,7 +146,7 @@ def test_a_key_that_is_a_number_is_told_as_text() -> None:
         ({"L": [{"N": "1"}, {"S": "a"}]}, [1, "a"]),
         ({"M": {"a": {"N": "1"}}}, {"a": 1}),
         ({"SS": ["b", "a"]}, ["a", "b"]),
-        ({"NS": ["2", "1"]}, [1, 2]),
+        ({"NS": ["10", "9", "9.00000000000000000001"]}, [9, "9.00000000000000000001", 10]),
         ({"B": "aGk="}, "aGk="),  # Lambda gets it so
         ({"B": b"hi"}, "aGk="),
     ],
@@ -170,6 +182,7 @@ def of(name: str, value: object) -> Callable[[dict[str, Any]], None]:
         (without("dynamodb.NewImage.device_id"), "it has no 'device_id'"),
         (without("dynamodb.NewImage.reading_time"), "it has no 'reading_time'"),
         (of("reading_time", {"N": "1.5"}), "reading_time is 1.5, which is neither a whole number nor a text"),
+        (of("reading_time", {"N": "1.00000000000000000001"}), "is '1.00000000000000000001', which is neither a whole"),
         (of("reading_time", {"BOOL": True}), "reading_time is True, which is neither a whole number nor a text"),
         (of("reading_time", {"NULL": True}), "reading_time is None, which is neither a whole number nor a text"),
         (of("device_id", {"SS": ["a"]}), "device_id is ['a'], which is neither a whole number nor a text"),
