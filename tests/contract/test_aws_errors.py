@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, NoReturn
@@ -109,7 +110,7 @@ def test_a_write_that_failed_inside_s3_is_in_doubt(
         (ReadTimeoutError(endpoint_url="s3"), WriteInDoubt),
         (ConnectionClosedError(endpoint_url="s3"), WriteInDoubt),
         (ProtocolError("Response ended prematurely"), WriteInDoubt),
-        (SSLError(endpoint_url="s3", error="bad record mac"), WriteInDoubt),
+        (SSLError(endpoint_url="s3", error=ssl.SSLError("bad record mac")), WriteInDoubt),
         (ConnectTimeoutError(endpoint_url="s3"), ServiceUnavailable),
         (EndpointConnectionError(endpoint_url="s3"), ServiceUnavailable),
     ],

@@ -1,3 +1,5 @@
+import ssl
+
 import pytest
 from botocore.exceptions import (
     ClientError,
@@ -74,7 +76,7 @@ def test_a_busy_aws_is_unavailable(error: ClientError) -> None:
         IncompleteReadError(actual_bytes=1, expected_bytes=2),
         FlexibleChecksumError(error_msg="Expected checksum a did not match calculated checksum b"),
         ResponseParserError("no XML"),
-        SSLError(endpoint_url=URL, error="bad record mac"),
+        SSLError(endpoint_url=URL, error=ssl.SSLError("bad record mac")),
         ProtocolError("Response ended prematurely"),  # while the body of an error is read
     ],
     ids=lambda error: type(error).__name__,
