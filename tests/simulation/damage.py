@@ -8,7 +8,7 @@ from typing import Final
 
 from objectlock.conditions import Item
 from objectlock.ports import Label, Picture
-from objectlock.record import APPLIED_SEQUENCER, OWNER
+from objectlock.record import OWNER
 from tests.memory import StoredObject
 from tests.simulation.world import World
 
@@ -69,7 +69,6 @@ def _replaced(world: World, key: str, item: Item) -> None:
     if is_in_use:
         world.early.add(key)
     world.behind.add(key)
-    world.forgotten[key] = max(world.forgotten.get(key, ""), str(world.record(key).get(APPLIED_SEQUENCER, "")))
     world.replace_record(key, item)
 
 

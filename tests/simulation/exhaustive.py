@@ -154,7 +154,7 @@ def fingerprint(world: World) -> bytes:
         [each.deliveries > 0 for each in world.events] if "duplicates" in world.left else "",
         sorted(world.left.items()),
         _records(world.locks.items),
-        (sorted(world.early), sorted(world.behind), sorted(world.unmarked), sorted(world.forgotten.items())),
+        (sorted(world.early), sorted(world.behind)),
         (sorted(world.damaged.items()), sorted(world.unsure.items())),
         _records(world.backups) if "restores" in world.left else "",
         sorted(world.highest.items()),

@@ -114,13 +114,7 @@ def _is_in_order(world: World, by: Invocation, before: Item, after: Item) -> Non
     always(world, is_as_before or not by.is_reconcile, "a reconcile leaves the order of events as it is")
     newest, applied = (_raw(world, by.key, after.get(mark, "")) for mark in (NEWEST_SEQUENCER, APPLIED_SEQUENCER))
     is_ahead = APPLIED_SEQUENCER in after and NEWEST_SEQUENCER in after and is_newer(applied, newest)
-    if NEWEST_SEQUENCER not in after and by.key in world.behind:  # lost as an event was taking it
-        world.unmarked.add(by.key)
-    elif not is_ahead:
-        world.unmarked.discard(by.key)
-    is_begun_anew = by.key in world.unmarked  # then an older event is the first on record; or a reconcile
-    is_begun_anew = is_begun_anew or (newest == BEFORE_ALL and by.key in world.behind)
-    always(world, not is_ahead or is_begun_anew, "no event is applied that is not on record")
+    always(world, not is_ahead or by.key in world.behind, "no event is applied that is not on record")
 
 
 def _is_release(by: Invocation, before: Item, after: Item) -> bool:
@@ -318,11 +312,7 @@ def _is_on_record(world: World, key: str, found: SourceObject | None, stored: St
         record.get(OUTPUT_ETAG) == (stored.etag if stored else None), f"the record of {key} says what the output is"
     )
     is_newest = record.get(APPLIED_SEQUENCER) == record.get(NEWEST_SEQUENCER)
-    is_begun_anew = record.get(NEWEST_SEQUENCER, BEFORE_ALL) == BEFORE_ALL and key in world.behind
-    is_newest = is_newest or is_begun_anew or key in world.unmarked  # lost as it was being taken
-    # Or it had been applied before the record was lost, and a Lambda of it that nobody waits for saw the lock held.
-    is_newest = is_newest or str(record.get(NEWEST_SEQUENCER, BEFORE_ALL)) <= world.forgotten.get(key, "")
-    promise(is_newest, f"in the end the newest event of {key} is the one applied")
+    promise(is_newest or key in world.behind, f"in the end the newest event of {key} is the one applied")
     promise(EXPIRES_AT not in record or source == ABSENT, f"the record of {key} does not expire, as it is no tombstone")
     is_told = world.told.get(key, {}).get(OUTPUT_ETAG) == (stored.etag if stored else None)
     promise(is_told, f"in the end the feed tells of {key} what the output is")

@@ -112,9 +112,6 @@ def test_where_a_lock_is_free_before_and_after_all_is_promised_still() -> None:
     found = at_rest()
     damage.loses_record(found, KEY)
     assert (found.early, found.behind) == (set(), {KEY})
-    assert found.forgotten == {KEY: "1018f"}
-    damage.loses_record(found, KEY)
-    assert found.forgotten == {KEY: "1018f"}
 
 
 def _holds_the_lock(found: World) -> None:

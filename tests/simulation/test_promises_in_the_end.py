@@ -73,20 +73,6 @@ def test_where_a_record_was_lost_its_token_and_its_order_may_be_behind() -> None
     found.behind = {KEY}
     promises.quiet(found)
     found.locks.items[object_id] = {**lost, "newest_sequencer": "102"}
-    assert said(lambda: promises.quiet(found)) == "in the end the newest event of cat.png is the one applied"
-    found.unmarked = {KEY}
-    promises.quiet(found)
-
-
-def test_an_event_that_was_applied_before_its_record_was_lost_may_be_the_newest() -> None:
-    """A Lambda of it that nobody waits for any more has found an older one at work, and has put itself on record."""
-    found = rested()
-    (object_id,) = found.locks.items
-    found.locks.items[object_id] = {**found.record(KEY), "newest_sequencer": "103"}
-    for forgotten in ({}, {KEY: ""}, {KEY: "102"}):
-        found.forgotten = forgotten
-        assert said(lambda: promises.quiet(found)) == "in the end the newest event of cat.png is the one applied"
-    found.forgotten = {KEY: "103"}
     promises.quiet(found)
 
 

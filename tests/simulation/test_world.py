@@ -83,12 +83,11 @@ def test_what_the_user_does_in_a_copy_stays_there(change: str) -> None:
     twin.early.add(KEY)
     twin.highest[KEY] = 1
     twin.told[KEY] = {}
-    twin.unmarked.add(KEY)
-    twin.forgotten[KEY] = "102"
+    twin.behind.add(KEY)
     for each in (original, untouched):
         assert [version and version.body for version in each.versions[KEY]] == [user.picture("a")]
         assert (each.done, each.early, each.highest, each.told) == (1, set(), {}, {})
-        assert (each.unmarked, each.forgotten) == (set(), {})
+        assert each.behind == set()
     user.changes(original)
     assert original.versions == twin.versions
 

@@ -143,10 +143,8 @@ class World:
         damaged: objects of which something has changed that no event tells of; how often they were reconciled since.
         unsure: those of them whose record may say otherwise than the buckets, until what is applied after that is put
             on record; and whether an attempt has begun since.
-        behind: objects whose record was lost or replaced, so that its token may be behind that of the output, and its
-            newest event behind one that took the lock at that moment.
-        unmarked: those whose record was lost at that moment, from then on until the newest event is on record again.
-        forgotten: the newest event that a lost or replaced record of an object said was applied, as it was on record.
+        behind: objects whose record was lost or replaced, so that its token may be behind that of the output, and one
+            of its marks of the order of events behind the other.
         backups: an earlier record of each object.
         seen: how often what has happened: executions and their ends, invocations, calls, mishaps.
         is_watched: whether what is always promised is looked after; else only how it ends.
@@ -171,8 +169,6 @@ class World:
         self.early: set[str] = set()
         self.unsure: dict[str, bool] = {}
         self.behind: set[str] = set()
-        self.unmarked: set[str] = set()
-        self.forgotten: dict[str, str] = {}
         self.damaged: dict[str, int] = {}
         self.backups: dict[str, Item] = {}
         self.steps = 0
@@ -190,8 +186,8 @@ class World:
         twin.versions = {key: versions.copy() for key, versions in self.versions.items()}
         twin.seen = self.seen.copy()
         twin.highest, twin.early, twin.unsure = self.highest.copy(), self.early.copy(), self.unsure.copy()
-        twin.told, twin.unmarked, twin.forgotten = self.told.copy(), self.unmarked.copy(), self.forgotten.copy()
-        twin.behind, twin.damaged, twin.backups = self.behind.copy(), self.damaged.copy(), self.backups.copy()
+        twin.told, twin.behind = self.told.copy(), self.behind.copy()
+        twin.damaged, twin.backups = self.damaged.copy(), self.backups.copy()
         twin.left, twin.undelivered = self.left.copy(), self.undelivered.copy()
         twin.events = [copy.copy(each) for each in self.events]
         twin.executions = [copy.copy(each) for each in self.executions]
