@@ -85,6 +85,10 @@ def _is_of_aws(service: str, operation: str, *arguments: str) -> bool:
     except UnknownServiceError:
         return False
     named = {xform_name(each, "-"): each for each in model.operation_names}
+    if operation == "wait":
+        waiters = Session().get_waiter_model(service)
+        asked = {xform_name(each, "-"): waiters.get_waiter(each).operation for each in waiters.waiter_names}
+        operation = xform_name(asked.get(arguments[0], ""), "-")
     if operation not in named:
         return False
     shape = model.operation_model(named[operation]).input_shape
@@ -136,6 +140,64 @@ def test_every_command_in_a_description_exists(name: str) -> None:
     named = commands(DESCRIPTIONS[name])
     assert named
     assert all(is_understood(*each) for each in named)
+
+
+def operations(section: str) -> list[str]:
+    """Of AWS, in the order in which they are to be done."""
+    return [each[2] for each in commands(SECTIONS[section]) if each[0] == "aws"]
+
+
+def test_an_alarm_that_is_over_sooner_or_later_than_after_15_minutes_is_named() -> None:
+    (said,) = re.findall(r"^- \*\*An alarm that is over\*\*.*?(?=^- )", TEXT, re.MULTILINE | re.DOTALL)
+    others = {
+        DESCRIPTIONS[name].rpartition("#")[2].replace("-", " ")
+        for name, alarm in of_type("AWS::CloudWatch::Alarm").items()
+        if (alarm["Period"], alarm["EvaluationPeriods"], alarm.get("DatapointsToAlarm")) != (300, 3, 1)
+    }
+    assert others == {each for each in others if each in " ".join(said.lower().split())}
+
+
+@pytest.mark.parametrize("outcome", ["failed", "timed-out", "aborted"])
+def test_the_executions_of_an_alarm_are_found_however_many_have_started_since(outcome: str) -> None:
+    named = commands(SECTIONS[f"executions-{outcome}"])
+    assert ["lockstep", "redrive", "--outcome", outcome, "--dry-run", "--json"] in named
+
+
+def test_the_history_of_an_object_is_looked_for_beyond_the_newest_50_executions() -> None:
+    of_some = [each for each in COMMANDS if each[:2] == ["lockstep", "history"] and {"--key", "--outcome"} & set(each)]
+    assert of_some
+    assert all("--limit" in each for each in of_some)
+
+
+def test_what_differs_from_the_template_is_read_when_it_was_detected_and_in_one_place_for_all() -> None:
+    place = "what-differs-from-the-template"
+    drift = ["detect-stack-drift", "describe-stack-drift-detection-status", "describe-stack-resource-drifts"]
+    assert operations(place) == [each[2] for each in COMMANDS if each[0] == "aws" and "drift" in each[2]] == drift
+    linked = {section for section, text in SECTIONS.items() if f"(#{place})" in text}
+    assert linked == {"undelivered-events", "events-lost", "feed-stopped", "changes-lost"}
+
+
+def test_a_log_that_is_read_is_named_by_a_command_before() -> None:
+    for text in SECTIONS.values():
+        before: list[str] = []
+        for each in commands(text):
+            assert "LOG_GROUP" not in each or any(word.endswith("LogGroup") for word in before), each
+            before += each
+
+
+def test_a_run_of_reconcile_is_not_taken_for_an_execution_of_the_state_machine() -> None:
+    used = [word for each in commands(SECTIONS["reconcile-failed"]) for word in each]
+    assert {"RUN", "RUN_ARN"} <= set(used)
+    assert not {"NAME", "EXECUTION_ARN"} & set(used)
+
+
+def test_a_restored_table_is_waited_for_and_gets_events_only_when_its_records_have_begun_anew() -> None:
+    text = SECTIONS["the-lock-table-was-restored-from-a-backup"]
+    steps = [each[1] if each[0] == "lockstep" else each[2] for each in commands(text)]
+    assert [steps[steps.index(each) + 1] for each in ("restore-table-from-backup", "update-table")] == ["wait", "wait"]
+    anew = next(each for each in steps if RECORD_SINCE in each)
+    in_turn = ["disable-rule", "restore-table-from-backup", anew, "enable-rule", "reconcile"]
+    assert [each for each in steps if each in in_turn] == in_turn
 
 
 # --- to write a change to the feed by hand -----------------------------------------------------------------
