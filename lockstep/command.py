@@ -5,9 +5,9 @@ from __future__ import annotations
 import signal
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from functools import wraps
-from typing import Annotated, Final, NoReturn, ParamSpec
+from typing import Annotated, Final, NoReturn, ParamSpec, TextIO
 from urllib.parse import urlsplit
 
 import typer
@@ -71,6 +71,12 @@ def guarded(function: Callable[P, None]) -> Callable[P, None]:
             _fail(_unanswered(error.kwargs["endpoint_url"]))
         except (ClientError, BotoCoreError) as error:
             _fail(str(problem_of(error)))
+        except BrokenPipeError:  # whoever read the output has gone: typer's
+            raise
+        except OSError as error:  # after boto3's, as some of those are of this kind too
+            _fail(_refused(error))
+        except UnicodeEncodeError as error:
+            _fail(_unwritable(error))
         except KeyboardInterrupt:
             raise typer.Exit(EXIT_INTERRUPTED) from None
 
@@ -85,13 +91,41 @@ def _unanswered(url: str) -> str:
     return f"{to.scheme}://{to.netloc} does not answer: {advice}"  # without what was asked
 
 
+def _refused(error: OSError) -> str:
+    """What this machine refuses, and where, if that is known."""
+    where = error.filename or ("" if _is_taken(sys.stdout) else "standard output")
+    what = error.strerror or str(error)
+    return f"{where}: {what}" if where else what
+
+
+def _unwritable(error: UnicodeEncodeError) -> str:
+    if error.encoding == "utf-8":
+        return f"{error.object!r} is not UTF-8: nothing on AWS is named so"
+    letters = error.object[error.start : error.end]
+    return f"{letters!r} cannot be written in {error.encoding}: set PYTHONIOENCODING=utf-8"
+
+
 def _interrupt(*_: object) -> NoReturn:
     raise KeyboardInterrupt
 
 
 def _fail(message: str) -> NoReturn:
-    Console(stderr=True, highlight=False).print("error:", message, style="red", markup=False, soft_wrap=True)
+    with suppress(OSError):  # nobody can be told
+        Console(stderr=True, highlight=False).print("error:", message, style="red", markup=False, soft_wrap=True)
+    for each in (sys.stdout, sys.stderr):
+        if not _is_taken(each):  # Python would try again at its end, and have an exit code of its own for that
+            with suppress(OSError):
+                each.close()
     raise typer.Exit(EXIT_USER_ERROR)
+
+
+def _is_taken(stream: TextIO) -> bool:
+    """Whether all that was written so far could be."""
+    try:
+        stream.flush()
+    except OSError:
+        return False
+    return True
 
 
 @contextmanager

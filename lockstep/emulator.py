@@ -98,12 +98,22 @@ def _begin_streams_anew(state: Path) -> None:
     """Have Lambda read the tables' streams from their beginning.
 
     The emulator keeps how far they were read, but not what is in them: it would leave out as much of the new ones.
+
+    Raises: UserError when what it has kept cannot be read.
     """
     file = state / "lambda.json"
-    if file.exists():
+    if not file.exists():
+        return
+    try:
         saved = json.loads(file.read_text(encoding="utf-8"))
         saved["payload"]["dynamodb_stream_positions"] = {}
-        file.write_text(json.dumps(saved), encoding="utf-8")
+    except (ValueError, KeyError, TypeError) as error:
+        # All of it, as without its functions a stack that is still there would not be deployed anew.
+        msg = f"{paths.relative(file)} is broken: remove {paths.relative(state)}, and the local stack begins empty"
+        raise UserError(msg) from error
+    new = state / "lambda.new"  # replaces the old one at once, wherever we are killed
+    new.write_text(json.dumps(saved), encoding="utf-8")
+    new.replace(file)
 
 
 def _settings(endpoint_url: str, directory: Path, *, keep: bool) -> dict[str, str]:

@@ -32,6 +32,7 @@ _GONE: Final = frozenset({"StateMachineDoesNotExist", "ResourceNotFoundException
 _NO_OBJECT: Final = frozenset({"404", "NoSuchKey"})
 _NO_EXECUTION: Final = frozenset({"ExecutionDoesNotExist", "InvalidArn", "ValidationException"})  # of any such name
 _BUSY: Final = frozenset({"ThrottlingException", "Throttling", "TooManyRequestsException", "SlowDown"})
+_AGAIN: Final = "Run the same command again."
 
 
 @dataclass(frozen=True)
@@ -73,14 +74,18 @@ def status_of(error: ClientError | BotoCoreError) -> int:
 
 
 def problem_of(error: ClientError | BotoCoreError, stack: Stack | None = None) -> Problem:
-    """What an error of boto3 means; without a stack, before one is known."""
+    """What an error of boto3 means.
+
+    With a stack, to whoever looks at it and asks again by itself; without one, where a command ends.
+    """
     if isinstance(error, ClientError):
         return _of_answer(error, stack)
     if of_settings := _of_settings(error):
         return of_settings
     if isinstance(error, ReadTimeoutError):
         where = "The local stack" if stack and stack.is_local else "AWS"
-        return Problem(f"{where} is slow to answer", "What you see may be old. It is asked again and again.")
+        advice = "What you see may be old. It is asked again and again." if stack else _AGAIN
+        return Problem(f"{where} is slow to answer", advice)
     if isinstance(error, ConnectionError | HTTPClientError):
         if stack and stack.is_local:
             return Problem("The local stack does not answer", "It has ended. Start it again with `make up`.")
@@ -116,7 +121,8 @@ def _of_answer(error: ClientError, stack: Stack | None) -> Problem:
     if code in _NO_OBJECT:
         return Problem("There is no such object", "It is not there, or not any more.")
     if code in _BUSY:
-        return Problem("AWS allows no more reads just now", "Wait a moment; the list goes on by itself.")
+        advice = "Wait a moment; the list goes on by itself." if stack else f"Wait a moment. {_AGAIN}"
+        return Problem("AWS allows no more reads just now", advice)
     return Problem(f"{error.operation_name} failed", f"AWS says: {code}: {message}")
 
 

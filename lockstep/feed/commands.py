@@ -88,7 +88,13 @@ def verify(
             help="What was loaded before; it is brought up to date first. Otherwise all of the feed is read.",
         ),
     ] = "",
-    wait: Annotated[float, typer.Option(min=0, help="Seconds that the feed may be behind the bucket.")] = _WAIT_SECONDS,
+    wait: Annotated[
+        float,
+        typer.Option(
+            min=0,
+            help="Seconds that the feed may be behind the bucket; three times that at most for what still changes.",
+        ),
+    ] = _WAIT_SECONDS,
     stack_name: StackName = None,
     profile: Profile = None,
     region: Region = None,

@@ -73,7 +73,7 @@ class Compared:
     Attributes:
         objects: that are in the bucket, or in the feed, or in both.
         pending: what differs for now, by key.
-        moving: keys of which the feed has told something new since they were found to differ.
+        moving: keys of which the feed has told something new while it was waited for.
     """
 
     objects: int = 0
@@ -111,13 +111,14 @@ class Comparison:
         self._look_at(moved)
 
     def differences(self) -> Iterator[Difference]:
-        """Look at all that differed, and yield what is a difference. What is moving stays pending.
+        """Look at all that differed, and yield what is a difference. What is moving stays pending, for another wait.
 
         Raises: ClientError, BotoCoreError.
         """
         self._look_at(list(self.compared.pending))
         for key in sorted(self.compared.pending.keys() - self.compared.moving):
             yield self.compared.pending.pop(key)
+        self.compared.moving.clear()
 
     def _look_at(self, keys: Iterable[str]) -> None:
         for key, output in in_order(self._output, keys):
@@ -146,17 +147,28 @@ class Comparison:
 
 
 def verify(comparison: Comparison, load: Callable[[], object], wait: Callable[[], bool]) -> Iterator[Difference]:
-    """Yield what differs after all that was waited for.
+    """Yield what differs after all that was waited for; what is pending then, has moved to the last.
 
     Args:
         comparison: of a catalogue that was loaded.
         load: load what is new in the feed.
-        wait: for a while; returns False when it has been long enough.
+        wait: for a while; returns False when it has been long enough. What moved meanwhile has to be quiet for as long,
+            so it is asked anew then, as long as something is moving; returns False at once when there shall be an end.
 
     Raises: ClientError, BotoCoreError, UserError.
     """
     comparison.compare()
+    _wait(comparison, load, wait)
+    yield from comparison.differences()
+    while _wait(comparison, load, wait):
+        yield from comparison.differences()
+
+
+def _wait(comparison: Comparison, load: Callable[[], object], wait: Callable[[], bool]) -> bool:
+    """Follow the feed until it has been long enough, or nothing differs. Returns whether it was waited for at all."""
+    has_waited = False
     while comparison.compared.pending and wait():
         load()
         comparison.look_again()  # also where another process has loaded what is new
-    yield from comparison.differences()
+        has_waited = True
+    return has_waited

@@ -42,7 +42,7 @@ class DirectoryCatalogue:
     def watermark(self, key: str) -> Watermark | None:
         file = self.file(key)
         try:
-            with told():
+            with told(file):
                 return parse(file.read_bytes()).watermark if file.exists() else None
         except UnreadableLine as error:
             msg = f"{file}: {error}: load into a new directory"
@@ -62,7 +62,7 @@ class DirectoryCatalogue:
 
     def _replace(self, line: Line) -> None:
         new = self.path / _NEW
-        with told():
+        with told(new):
             text = json.dumps(line.as_json(), ensure_ascii=False, separators=(",", ":"))
             new.write_text(f"{text}\n", encoding="utf-8")
             new.replace(self.file(line.key))
@@ -85,12 +85,15 @@ def directory_catalogue(path: Path, feed: str) -> Iterator[DirectoryCatalogue]:
 
 
 @contextmanager
-def told() -> Iterator[None]:
-    """What the file system refuses is the user's to put right. Raises: UserError."""
+def told(of: Path | None = None) -> Iterator[None]:
+    """What the file system refuses is the user's to put right. It does not tell of which file, once that is open.
+
+    Raises: UserError.
+    """
     try:
         yield
     except OSError as error:
-        msg = f"{error.filename}: {error.strerror}"
+        msg = f"{error.filename or of}: {error.strerror}"
         raise UserError(msg) from error
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections import Counter, defaultdict
 from collections.abc import Callable
 from contextlib import AbstractContextManager
@@ -19,14 +20,15 @@ from lockstep.feed.comparing import Comparison, Difference, Kind, verify
 from lockstep.feed.database import SqliteCatalogue
 from lockstep.feed.loading import Catalogue, Loaded, load
 from lockstep.feed.lookback import Lookback
-from lockstep.feed.patience import Patience
 from lockstep.feed.s3 import S3Feed, SetAside
 from lockstep.feed.tailing import Tail
 from lockstep.pace import Clock
+from lockstep.patience import Patience
 from lockstep.stack import Stack
 from lockstep.view import number, print_json, say, showing
 
 _WAITING: Final = "waiting for changes (Ctrl-C ends)"
+_WAITS: Final = 3  # what moves in each of them is not compared
 
 
 class Loading:
@@ -41,13 +43,13 @@ class Loading:
         self._clock = Clock()
 
     def once(self) -> None:
-        """Load what is new. Raises: ClientError, BotoCoreError, UserError; KeyboardInterrupt."""
+        """Load what is new. Raises: ClientError, BotoCoreError, UserError, sqlite3.Error; KeyboardInterrupt."""
         loaded = Loaded()
         try:
             with showing(self._screen, words.Progress(loaded)):
                 load(self._feed, self._catalogue, fetching=in_order, loaded=loaded)
                 set_aside = self._feed.set_aside()
-        except (KeyboardInterrupt, ClientError, BotoCoreError, UserError) as error:
+        except (KeyboardInterrupt, ClientError, BotoCoreError, UserError, sqlite3.Error) as error:
             was_asked_to = isinstance(error, KeyboardInterrupt)
             say(self._screen, words.interrupted(loaded) if was_asked_to else words.failed(loaded))
             self._summarize(loaded, None, complete=False)
@@ -133,7 +135,10 @@ class Verifying:
         self._first: dict[Kind, list[Difference]] = defaultdict(list)
 
     def verify(self, wait_seconds: float) -> bool:
-        """Whether they agree, after so many seconds at most. Raises: ClientError, BotoCoreError, UserError."""
+        """Whether they agree, after so many seconds; three times as many at most, where the feed tells something new.
+
+        Raises: ClientError, BotoCoreError, UserError.
+        """
         with self._showing():
             self._load()
             for each in verify(self._comparison, self._load, self._waiting(wait_seconds)):
@@ -146,12 +151,16 @@ class Verifying:
         load(self._feed, self._catalogue, fetching=in_order, loaded=self._loaded)
 
     def _waiting(self, seconds: float) -> Callable[[], bool]:
-        """Counted from the first time that it is asked."""
+        """Counted from the first time that it is asked, and anew when that was over, three times in all."""
+        left = _WAITS
 
         def wait() -> bool:
+            nonlocal left
             now = self._clock.now()
-            self._until = now + seconds if self._until is None else self._until
-            if now >= self._until:
+            if self._until is None and left:
+                left, self._until = left - 1, now + seconds
+            if self._until is None or now >= self._until:
+                self._until = None
                 return False
             self._clock.sleep(min(self._feed.interval_seconds, self._until - now))
             return True

@@ -31,7 +31,6 @@ MEANING: Final = {
     Kind.MISSING: "in the feed, not in the bucket",
     Kind.DIFFERENT: "with another ETag than the feed says",
 }
-NO_ANSWER: Final = Text("no answer, trying again", "dim")
 _OPERATIONS: Final = {"PUT": "green", "DELETE": "yellow"}
 
 
@@ -167,7 +166,8 @@ def verdict(objects: int, kinds: Counter[Kind], moving: int) -> Text:
     """What came of the comparison."""
     text = Text(f"compared {number(objects, 'object')}: ")
     if moving:
-        text.append(f"{moving:,} changed all the time and could not be compared, ", "yellow")
+        were = "it was" if moving == 1 else "they were"
+        text.append(f"{moving:,} changed while {were} compared (run it again), ", "yellow")
     if kinds:
         return text.append(f"{kinds.total():,} differ", "bold red")
     return text.append("the rest agrees" if moving else "bucket and feed agree", "bold green")

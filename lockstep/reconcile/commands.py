@@ -44,8 +44,9 @@ def reconcile(
         bool, typer.Option("--distributed", help="Let Step Functions do it, for millions of objects.")
     ] = False,
     run: Annotated[
-        str, typer.Option(metavar="NAME", help="With --distributed: follow this run, or go on with it if it failed.")
-    ] = "",
+        str | None,
+        typer.Option(metavar="NAME", help="With --distributed: follow this run, or go on with it if it failed."),
+    ] = None,
     stack_name: StackName = None,
     profile: Profile = None,
     region: Region = None,
@@ -55,19 +56,24 @@ def reconcile(
 
     Exit code 0: all is in step; 1: not all is. It can be repeated, and broken off, at any time.
     """
-    if not dry_run and not yes and not run and not has_terminal():
+    if run == "":
+        raise UserError("--run is empty")
+    if not dry_run and not yes and run is None and not has_terminal():
         raise UserError("no terminal to ask on: --yes repairs without asking, --dry-run shows what is out of step")
     if distributed and (rate is not None or start_after):
         raise UserError(
             "--rate and --start-after are not for --distributed: it has its own pace, and `--run` goes on with it"
         )
-    if run and not distributed:
+    if run is not None and not distributed:
         raise UserError("--run goes with --distributed")
-    if run:
-        _refuse({"--prefix": prefix, "--kind": kind, "--rejected": rejected, "--dry-run": dry_run})
+    if run is not None:
+        own = {"--prefix": prefix, "--kind": kind, "--rejected": rejected, "--dry-run": dry_run}
+        _refuse({**own, "--concurrency": concurrency})
     kinds = tuple(Kind(each.value) for each in kind) if kind else REPAIRED
     wanted = Wanted(prefix, start_after, kinds + ((Kind.REJECTED,) if rejected else ()), dry_run)
-    given = {"--yes": yes, "--json": as_json, "--rate": rate, "--concurrency": concurrency}
+    given = {"--yes": yes, "--json": as_json, "--rate": rate}
+    if not distributed:  # where a run keeps it
+        given["--concurrency"] = concurrency
     where = {"--stack-name": stack_name, "--profile": profile, "--region": region}
     manner = Manner(yes, rate or STARTS_PER_SECOND, concurrency, as_json, _typed({**given, **where}))
     stack = stack_of(stack_name, profile, region)

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
+from botocore.exceptions import BotoCoreError, ClientError
 from rich.console import Console
 from rich.text import Text
 
 from lockstep.command import confirmed
 from lockstep.errors import UserError
 from lockstep.pace import Clock
+from lockstep.patience import Patience
 from lockstep.reconcile import words
 from lockstep.reconcile.map_runs import Watched, rounds
 from lockstep.reconcile.repairs import new_run
@@ -24,6 +27,8 @@ if TYPE_CHECKING:
 
 _SECONDS: Final = 5.0
 _CATCHES_UP_SECONDS: Final = 60.0  # what Step Functions tells may be of before a start or a redrive, a little while
+
+T = TypeVar("T")
 
 
 class Distributed:
@@ -43,13 +48,13 @@ class Distributed:
         self._clock = clock or Clock()
         self._watched = Watched()
 
-    def reconcile(self, name: str = "") -> bool:
+    def reconcile(self, name: str | None = None) -> bool:
         """Whether all that was asked for is in step now; with a name, of the run that has it.
 
         Raises: ClientError, BotoCoreError; UserError when there is no such run, or it failed.
         """
         redrives = 0
-        if name:
+        if name is not None:
             arn, redrives = self._go_on(name)
         elif self._wanted.dry_run or self._manner.yes or self._is_confirmed():
             arn = self._start(name := new_run())
@@ -57,14 +62,21 @@ class Distributed:
             say(self._screen, "nothing was started")
             return False
         say(self._screen, Text(f"run {name} of {self._machine.rpartition(':')[2]}", "dim"))
-        ended = self._follow(arn, name, redrives)
+        command, until = self._command(name), self._clock.now() + _CATCHES_UP_SECONDS
+        ended = self._answered(
+            lambda: self._look(arn, redrives, may_be_old=self._clock.now() < until),
+            f"it goes on by itself; to follow it: {command}",
+        )
         if ended["status"] != "SUCCEEDED" and not is_incomplete(ended):
             msg = (
                 f"run {name} ended {ended['status'].lower()}: {ended.get('error', '')} {ended.get('cause', '')}\n"
                 f"{self._how_to_go_on(name, ended['status'])}"
             )
             raise UserError(msg)
-        result = Result.read(self._stack, ended, self._watched.failed)
+        result = self._answered(
+            lambda: Result.read(self._stack, ended, self._watched.failed),
+            f"it has ended; to be told what came of it: {command}",
+        )
         self._tell(result)
         return result.is_in_step
 
@@ -102,21 +114,28 @@ class Distributed:
             redrives += 1
         return arn, redrives
 
-    def _follow(self, arn: str, name: str, redrives: int) -> DescribeExecutionOutputTypeDef:
-        until = self._clock.now() + _CATCHES_UP_SECONDS
+    def _answered(self, ask: Callable[[], T | None], instead: str) -> T:
+        """The first answer that is one; it is asked again where there is none, for as long as that takes.
+
+        Says `instead` when it is broken off. Raises: what `ask` raises, and no time will mend.
+        """
+        patience = Patience(self._screen)
         try:
             with showing(self._screen, self._watched):
                 while True:
-                    found = self._look(arn, redrives, may_be_old=self._clock.now() < until)
-                    if found is not None and found["status"] not in {"RUNNING", "PENDING_REDRIVE"}:
-                        return found
+                    with patience.over_no_answer():
+                        if (answer := ask()) is not None:
+                            return answer
                     self._clock.sleep(0.2 if self._stack.is_local else _SECONDS)
-        except KeyboardInterrupt:
-            say(self._screen, Text(f"it goes on by itself; to follow it: {self._command(name)}", "yellow"))
+        except (KeyboardInterrupt, ClientError, BotoCoreError):
+            say(self._screen, Text(instead, "yellow"))
             raise
 
     def _look(self, arn: str, redrives: int, *, may_be_old: bool) -> DescribeExecutionOutputTypeDef | None:
-        """How it is, and how far; None where that is told of before its start, or before its latest redrive."""
+        """How it ended; None while it runs, and where that is told of before its start, or before its latest redrive.
+
+        Notes how far it is.
+        """
         client = self._stack.stepfunctions
         try:
             found = client.describe_execution(executionArn=arn)
@@ -126,7 +145,8 @@ class Distributed:
                 raise
             return None
         is_old = found["status"] in BAD and found.get("redriveCount", 0) < redrives
-        return None if is_old and may_be_old else found
+        is_at_work = found["status"] in {"RUNNING", "PENDING_REDRIVE"}
+        return None if is_at_work or (is_old and may_be_old) else found
 
     def _how_to_go_on(self, name: str, status: str) -> str:
         if status == "ABORTED":  # and its repairs with it, whose names this run cannot start again

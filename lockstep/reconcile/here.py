@@ -127,7 +127,9 @@ class Here:
         """Whatever breaks it off, say how to go on: after the last key that is done with, or from where it began."""
         try:
             yield
-        except (KeyboardInterrupt, ClientError, BotoCoreError, UserError):
+        except BrokenPipeError:  # whoever read it has had enough
+            raise
+        except (KeyboardInterrupt, ClientError, BotoCoreError, OSError, UserError):
             until = self._wanted.start_after if nothing_done else self._seen.until
             command = words.command(self._wanted, until, self._manner.options)
             say(self._screen, words.broken_off(self._repairing.tally, self._repairing.at_work, command))

@@ -6,11 +6,12 @@ import json
 import secrets
 import tempfile
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from typing import IO
 
 from lockstep.batch import Fate, Item
+from lockstep.errors import UserError
 from lockstep.executions import Outcome
 from lockstep.stack import Stack
 from objectlock.comparison import Finding, Kind, repair_event, repair_name
@@ -44,10 +45,13 @@ class Spool:
         self.size = 0
 
     def fill(self, findings: Iterable[Finding]) -> None:
-        """Put them in, in their order."""
+        """Put them in, in their order. Raises: UserError when there is no room for them."""
         for each in findings:
-            self._file.write(json.dumps([each.kind.value, each.key]) + "\n")
+            with _told():
+                self._file.write(json.dumps([each.kind.value, each.key]) + "\n")
             self.size += 1
+        with _told():
+            self._file.flush()
 
     def __iter__(self) -> Iterator[Finding]:
         self._file.seek(0)
@@ -59,5 +63,19 @@ class Spool:
 @contextmanager
 def spool() -> Iterator[Spool]:
     """An empty one, in a file that is gone at the end of the block."""
-    with tempfile.TemporaryFile("w+", encoding="ascii") as file:
+    file = tempfile.TemporaryFile("w+", encoding="ascii")  # noqa: SIM115  # closed below
+    try:
         yield Spool(file)
+    finally:
+        with suppress(OSError):  # for what had no room, again
+            file.close()
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        where = tempfile.gettempdir()
+        msg = f"{where}: {error.strerror}: findings wait there for your answer; TMPDIR=DIR names another directory"
+        raise UserError(msg) from error

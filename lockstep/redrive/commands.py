@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Annotated, Final
@@ -93,29 +95,30 @@ class Run:
 
     def executions(self, stack: Stack, wanted: Wanted) -> None:
         """Of the executions that ended badly."""
-        with self.screen.status("looking") as status:
+        with self._before_a_start(), self.screen.status("looking") as status:
             found = Listing(stack, status.update).find(wanted)
         since = f"{wanted.since.astimezone():%Y-%m-%d %H:%M}"
         say(self.screen, words.failures(found) if found.failures else f"nothing to start again since {since}")
         say(self.screen, words.left(found, "left as they are:"))
         starting = Starting(found, lambda _: "", is_followed=self.is_followed)
-        if found.failures and self._may_start(starting.total):
+        if found.failures and self._may_start(starting):
             self._run(starting, stack)
         self._end(starting)
 
     def queue(self, stack: Stack, key: str) -> None:
         """Of the dead-letter queue. What is left in it is no success."""
         with Queue(stack) as queue:
-            with self.screen.status("reading the queue") as status:
+            with self._before_a_start(), self.screen.status("reading the queue") as status:
                 found = queue.find(key, status.update)
             say(self.screen, words.failures(found) if found.failures else "no events in the queue to replay")
             say(self.screen, words.left(found, "left in the queue:"), words.strays(found))
             starting = Starting(found, queue.delete, is_followed=self.is_followed)
             if repeated := words.repeated(starting.counts):
                 say(self.screen, f"\n{repeated}")
-            is_wanted = not found.failures or self._may_start(starting.total)
+            is_wanted = not found.failures or self._may_start(starting)
             if found.failures and is_wanted:
-                queue.hold(found.failures, starting.total / self.rate)
+                with self._before_a_start(starting):
+                    queue.hold(found.failures, starting.total / self.rate)
                 self._run(starting, stack)
             self._end(starting)
         if found.left and is_wanted and not self.dry_run:
@@ -134,11 +137,22 @@ class Run:
         if not starting.is_good:
             raise typer.Exit(EXIT_FAILED)
 
-    def _may_start(self, total: int) -> bool:
+    @contextmanager
+    def _before_a_start(self, starting: Starting | None = None) -> Iterator[None]:
+        """Whatever breaks it off, say that nothing was started, and tell programs what is known by then."""
+        try:
+            yield
+        except (KeyboardInterrupt, ClientError, BotoCoreError):
+            say(self.screen, "nothing was started")
+            if self.as_json:
+                view.print_json(starting.as_json() if starting else [])
+            raise
+
+    def _may_start(self, starting: Starting) -> bool:
         """Raises: UserError when there is nobody to ask."""
-        can_start = self.yes or has_terminal()
+        can_start, executions = self.yes or has_terminal(), number(starting.total, "execution")
         if self.dry_run or not can_start:
-            say(self.screen, f"\n{number(total, 'execution')} would be started")
+            say(self.screen, f"\n{executions} would be started")
         if self.dry_run:
             return False
         if not can_start:
@@ -146,14 +160,18 @@ class Run:
         self.screen.print()
         if self.yes:
             return True
-        try:
-            is_wanted = confirmed(f"start {number(total, 'execution')}?", for_programs=self.as_json)
-        except KeyboardInterrupt:
-            say(self.screen, "\nnothing was started")
-            raise
+        with self._before_a_start(starting):
+            is_wanted = self._is_confirmed(f"start {executions}?")
         if not is_wanted:
             say(self.screen, "nothing was started")
         return is_wanted
+
+    def _is_confirmed(self, question: str) -> bool:
+        try:
+            return confirmed(question, for_programs=self.as_json)
+        except KeyboardInterrupt:
+            self.screen.print()  # the question's line has no end
+            raise
 
     def _follow(self, starting: Starting, stack: Stack) -> None:
         try:

@@ -20,6 +20,7 @@ from lockstep.feed.loading import load
 from tests.unit.account import INPUT, Refused, stack
 from tests.unit.feed_account import FEED, NO_ANSWERS, FeedAccount, Files, changed, feed, lines, new_feed_account, other
 from tests.unit.feed_killed import in_directory, in_sqlite
+from tests.unit.full_disk import room_for
 
 
 @pytest.fixture
@@ -130,6 +131,46 @@ def test_a_file_that_cannot_be_read_is_named_and_what_was_loaded_before_it_is_to
         "set_aside": None,
         "complete": False,
     }
+
+
+@pytest.mark.parametrize("into", ["{}", "sqlite:{}"])
+def test_of_a_disk_that_is_full_the_file_is_named_and_programs_are_told_how_far_it_came(
+    account: FeedAccount, tmp_path: Path, into: str
+) -> None:
+    account.write(changed("a", 1, at=datetime.now(UTC) - timedelta(hours=1)))
+    account.write(changed("b", 1, etag="x" * 300_000))
+
+    with room_for(200_000):
+        result = feed("load", "--into", into.format(tmp_path / "feed"), "--json")
+
+    assert result.exit_code == 2
+    assert f"error: {tmp_path / 'feed'}" in result.stderr
+    assert "None" not in result.stderr
+    assert "stopped after 1 file; what was loaded is kept\n" in result.stderr
+    assert [(each["files"], each["complete"]) for each in lines(result)] == [(1, False)]
+
+    assert feed("load", "--into", into.format(tmp_path / "feed")).exit_code == 0
+
+
+def test_programs_are_told_how_far_it_came_until_another_load_held_the_database_for_too_long(
+    account: FeedAccount, file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("lockstep.feed.database._BUSY_SECONDS", 0)
+    account.write(changed("a", 1))
+
+    with closing(sqlite3.connect(file, isolation_level=None, check_same_thread=False)) as another:
+
+        def begin(operation: str, _: dict[str, Any]) -> None:
+            if operation == "GetObject":
+                another.execute("BEGIN IMMEDIATE")
+
+        account.before = begin
+        result = feed("load", "--into", f"sqlite:{file}", "--json")
+
+    assert result.exit_code == 2
+    assert "another load works on it" in result.stderr
+    assert "stopped after 0 files; what was loaded is kept\n" in result.stderr
+    assert [(each["files"], each["complete"]) for each in lines(result)] == [(0, False)]
 
 
 def test_an_interrupted_load_says_how_to_go_on(account: FeedAccount, file: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +13,21 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from typer.testing import Result
 
+from lockstep.feed.comparing import Comparison, Kind, verify
+from lockstep.feed.database import sqlite_catalogue
+from lockstep.feed.loading import load
+from lockstep.feed.s3 import feed_of
 from tests.unit.account import OUTPUT, Refused, Stored
-from tests.unit.feed_account import FEED, FeedAccount, changed, feed, lines, new_feed_account, other
+from tests.unit.feed_account import (
+    FEED,
+    FeedAccount,
+    changed,
+    feed,
+    lines,
+    new_feed_account,
+    other,
+    stack_with_feed,
+)
 
 
 @pytest.fixture
@@ -206,7 +220,19 @@ def test_an_object_that_changes_all_the_time_is_no_difference_and_is_counted(agr
 
     assert result.exit_code == 0
     assert (summary(result)["moving"], summary(result)["agree"]) == (1, True)
-    assert "1 changed all the time" in result.stderr
+    assert "1 changed while it was compared (run it again), the rest agrees" in result.stderr
+    assert agreeing.seconds == 1000.0 + 3 * 10
+
+
+def test_a_difference_of_which_the_feed_told_late_counts_after_another_wait(agreeing: FeedAccount) -> None:
+    del agreeing.objects[OUTPUT, "a"]
+    agreeing.steps[3] = lambda: agreeing.write(changed("a", 4))
+
+    result = feed("verify", "--json", "--wait", "10")
+
+    assert (result.exit_code, differences(result)) == (1, {"a": "missing"})
+    assert (summary(result)["moving"], summary(result)["agree"]) == (0, False)
+    assert agreeing.seconds == 1000.0 + 2 * 10
 
 
 def test_what_changes_all_the_time_hides_no_difference_of_others(agreeing: FeedAccount) -> None:
@@ -215,6 +241,76 @@ def test_what_changes_all_the_time_hides_no_difference_of_others(agreeing: FeedA
     agreeing.steps[2] = lambda: agreeing.write(changed("a", 4, etag=etag))
 
     assert differences(feed("verify", "--json")) == {"b": "different"}
+
+
+# --- what moves has to be quiet -------------------------------------------------------------------------------------
+
+
+class Waits:
+    """Waits in which changes come: so many looks each, and what the feed tells before each of them."""
+
+    def __init__(self, *waits: list[Callable[[], object]]) -> None:
+        self.left = [list(each) for each in waits]
+
+    def wait(self) -> bool:
+        if not self.left:
+            return False
+        if not self.left[0]:
+            self.left.pop(0)
+            return False
+        self.left[0].pop(0)()
+        return True
+
+    def verify(self) -> tuple[dict[str, Kind], set[str]]:
+        """What differs, and what was moving to the last."""
+        stack, feed = stack_with_feed(), feed_of(stack_with_feed())
+        with sqlite_catalogue(None, feed.where) as catalogue:
+            fill = partial(load, feed, catalogue)
+            fill()
+            comparison = Comparison(stack, feed.client, catalogue)
+            found = {each.key: each.kind for each in verify(comparison, fill, self.wait)}
+            return found, set(comparison.compared.pending)
+
+
+def nothing() -> None:
+    """Happens."""
+
+
+def test_what_differs_and_moved_once_is_a_difference_after_a_wait_in_which_it_was_quiet(agreeing: FeedAccount) -> None:
+    del agreeing.objects[OUTPUT, "a"]
+    waits = Waits([lambda: agreeing.write(changed("a", 4)), nothing], [nothing, nothing], [nothing])
+
+    assert waits.verify() == ({"a": Kind.MISSING}, set())
+    assert waits.left == [[nothing]]
+
+
+def test_what_differs_and_is_quiet_at_once_is_waited_for_once(agreeing: FeedAccount) -> None:
+    del agreeing.objects[OUTPUT, "a"]
+    waits = Waits([nothing], [nothing])
+
+    assert waits.verify() == ({"a": Kind.MISSING}, set())
+    assert waits.left == [[nothing]]
+
+
+def test_what_moved_and_agrees_in_the_end_is_no_difference(agreeing: FeedAccount) -> None:
+    etag = agreeing.put("a", b"new")
+    waits = Waits(
+        [lambda: agreeing.write(changed("a", 4))],
+        [nothing, lambda: agreeing.write(changed("a", 5, etag=etag))],
+    )
+
+    assert waits.verify() == ({}, set())
+
+
+def test_what_moved_in_each_wait_is_no_difference_and_is_told(agreeing: FeedAccount) -> None:
+    del agreeing.objects[OUTPUT, "a"]
+    del agreeing.objects[OUTPUT, "b"]
+    waits = Waits(
+        [lambda: agreeing.write(changed("a", 4), changed("b", 4))],
+        [lambda: agreeing.write(changed("a", 5))],
+    )
+
+    assert waits.verify() == ({"b": Kind.MISSING}, {"a"})
 
 
 # --- what it compares with ------------------------------------------------------------------------------------------

@@ -155,3 +155,13 @@ def test_an_answer_that_takes_too_long_is_not_told_as_an_end(is_local: bool) -> 
 
     assert found.title == f"{'The local stack' if is_local else 'AWS'} is slow to answer"
     assert "make up" not in found.advice
+    assert "asked again and again" in found.advice
+
+
+@pytest.mark.parametrize("code", ["SlowDown", "ThrottlingException"])
+def test_where_a_command_ends_nothing_goes_on_by_itself(code: str) -> None:
+    slow = problem_of(exceptions.ReadTimeoutError(endpoint_url=URL))
+    busy = problem_of(_answer(code))
+
+    assert slow == Problem("AWS is slow to answer", "Run the same command again.")
+    assert busy == Problem("AWS allows no more reads just now", "Wait a moment. Run the same command again.")

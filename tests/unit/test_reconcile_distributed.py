@@ -8,14 +8,17 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from botocore.exceptions import ConnectionClosedError
 
 from lockstep.reconcile.result import tallied
 from objectlock.comparison import Kind, repair_name
-from tests.unit.account import stack
+from tests.unit.account import Refused, stack
 from tests.unit.reconcile_account import ReconcileAccount, counts, lines, new_reconcile_account, reconcile, use
 from tests.unit.redrive_account import Time
 
 NOT_REPAIRED = {"tally": [5, 1], "not_repaired": 1}
+FOLLOWED = ("DescribeExecution", "ListMapRuns", "DescribeMapRun")
+NO_ANSWERS = (Refused("ThrottlingException"), ConnectionClosedError(endpoint_url="https://states"))
 
 
 @pytest.fixture
@@ -64,17 +67,22 @@ def incomplete(account: ReconcileAccount, inputs: list[Any], outputs: list[Any])
     return end
 
 
-def interrupt_at(operation: str, time: int) -> Callable[[str, dict[str, Any]], None]:
-    """Ctrl-C at so many-th call of it."""
+def wrong_at(operation: str, *times: int, error: BaseException) -> Callable[[str, dict[str, Any]], None]:
+    """What happens at the nth calls of it."""
     calls = 0
 
     def watch(called: str, _: dict[str, Any]) -> None:
         nonlocal calls
         calls += called == operation
-        if called == operation and calls == time:
-            raise KeyboardInterrupt
+        if called == operation and calls in times:
+            raise error
 
     return watch
+
+
+def interrupt_at(operation: str, time: int) -> Callable[[str, dict[str, Any]], None]:
+    """Ctrl-C at the nth call of it."""
+    return wrong_at(operation, time, error=KeyboardInterrupt())
 
 
 def asked(account: ReconcileAccount) -> dict[str, Any]:
@@ -255,6 +263,55 @@ def test_interrupted_it_says_how_to_follow_the_run_which_goes_on(account: Reconc
     assert len([each for each, _ in account.calls if each == "StartExecution"]) == 1
 
 
+@pytest.mark.parametrize("error", NO_ANSWERS, ids=lambda each: type(each).__name__)
+@pytest.mark.parametrize("operation", FOLLOWED)
+def test_an_answer_that_is_lost_does_not_end_the_following(
+    account: ReconcileAccount, operation: str, error: Exception
+) -> None:
+    account.before = wrong_at(operation, 2, 3, error=error)
+
+    result = reconcile("--distributed", "--yes")
+
+    assert result.exit_code == 0
+    assert result.stdout.count("no answer, trying again") == 1
+    assert result.stdout.splitlines()[-1] == "in step"
+
+
+@pytest.mark.parametrize("error", NO_ANSWERS, ids=lambda each: type(each).__name__)
+def test_an_answer_that_is_lost_at_the_end_of_a_run_does_not_hide_what_came_of_it(
+    account: ReconcileAccount, error: Exception
+) -> None:
+    account.steps = [incomplete(account, [[5, 1]], [[4]])]
+    account.before = wrong_at("GetExecutionHistory", 1, error=error)
+
+    assert "compared 5 inputs, 4 outputs: 1 missing" in reconcile("--distributed", "--yes").stdout
+
+
+@pytest.mark.parametrize("operation", FOLLOWED)
+def test_where_one_may_not_follow_it_says_how_to_follow_the_run_which_goes_on(
+    account: ReconcileAccount, operation: str
+) -> None:
+    account.before = wrong_at(operation, 2, error=Refused("AccessDeniedException"))
+
+    result = reconcile("--distributed", "--yes")
+
+    assert result.exit_code == 2
+    assert f"to follow it: lockstep reconcile --distributed --run {name(account)} --yes\n" in result.stdout
+    assert f"You may not call {operation}" in result.stderr
+
+
+def test_where_one_may_not_read_what_came_of_a_run_it_says_how_to_be_told_again(account: ReconcileAccount) -> None:
+    account.steps = [incomplete(account, [[5, 1]], [[4]])]
+    account.before = wrong_at("GetExecutionHistory", 1, error=Refused("AccessDeniedException"))
+
+    result = reconcile("--distributed", "--yes")
+
+    assert result.exit_code == 2
+    assert f"it has ended; to be told what came of it: lockstep reconcile --distributed --run {name(account)}" in (
+        result.stdout
+    )
+
+
 def test_a_run_that_failed_goes_on_where_it_ended(account: ReconcileAccount) -> None:
     account.steps = [fails(account)]
     first = reconcile("--distributed", "--yes")
@@ -308,7 +365,9 @@ def test_a_run_that_could_not_do_everything_is_told_of_again_and_not_redriven(ac
     assert first.stdout == again.stdout
 
 
-@pytest.mark.parametrize("options", [["--dry-run"], ["--prefix", "p/"], ["--kind", "missing"], ["--rejected"]])
+@pytest.mark.parametrize(
+    "options", [["--dry-run"], ["--prefix", "p/"], ["--kind", "missing"], ["--rejected"], ["--concurrency", "1"]]
+)
 def test_a_run_is_not_gone_on_with_where_something_else_is_asked_for(
     account: ReconcileAccount, options: list[str]
 ) -> None:
@@ -329,7 +388,7 @@ def test_the_command_that_it_prints_may_be_typed_with_all_its_options(account: R
     account.steps = [fails(account)]
     failed = reconcile("--distributed", "--yes", "--json", "--prefix", "p/", "--concurrency", "7")
     command = failed.stderr.rpartition("to go on: lockstep reconcile ")[2]
-    assert "--concurrency 7" in command
+    assert "--yes --json" in command
 
     account.steps = [ended(account, [[5]], [[4]])]
 
@@ -343,6 +402,15 @@ def test_a_run_that_step_functions_never_comes_to_know_is_not_waited_for_for_eve
 
     assert result.exit_code == 2
     assert account.run is not None
+
+
+@pytest.mark.parametrize("options", [["--distributed", "--yes"], ["--yes"], []])
+def test_a_name_that_is_empty_starts_no_other_run(account: ReconcileAccount, options: list[str]) -> None:
+    """As in a script whose variable is not set."""
+    result = reconcile(*options, "--run", "")
+
+    assert (result.exit_code, account.calls) == (2, [])
+    assert "--run is empty" in result.stderr
 
 
 def test_a_run_that_does_not_exist_is_named(account: ReconcileAccount) -> None:  # noqa: ARG001

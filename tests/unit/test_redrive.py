@@ -19,6 +19,7 @@ from lockstep.stack import Stack
 from tests.unit.account import START, Refused, stack
 from tests.unit.redrive_account import (
     CUT,
+    INTERRUPTED,
     INTERRUPTED_AFTER,
     LIMIT,
     MISHAPS,
@@ -354,6 +355,19 @@ def test_no_answer_starts_nothing_and_says_so(account: RedriveAccount, monkeypat
     assert account.starts == []
 
 
+def test_no_answer_tells_programs_what_would_have_been_started(
+    account: RedriveAccount, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(commands, "has_terminal", lambda: True)
+    account.failed("failed")
+
+    result = redrive("--json", typed="")
+
+    assert result.exit_code == 130
+    assert result.stderr.endswith("\nnothing was started\n")
+    assert [(each["name"], each["start"]) for each in told(result)] == [("failed", None)]
+
+
 @pytest.mark.parametrize("outcome", ["timed-out", "timed out", "Timed-Out", "TIMED OUT"])
 def test_an_outcome_may_be_typed_as_it_is_shown_and_in_any_case(account: RedriveAccount, outcome: str) -> None:
     account.start("late")
@@ -576,6 +590,24 @@ def test_ctrl_c_says_what_was_started_and_how_to_go_on(account: RedriveAccount) 
     assert [each["start"] for each in told(result)] == ["started", None]
     redrive("--yes")
     assert account.starts == ["one-again", "two-again"]
+
+
+@pytest.mark.parametrize(("mishap", "code"), [(INTERRUPTED, 130), (CUT, 2)], ids=["Ctrl-C", "no answer"])
+@pytest.mark.parametrize("call", range(5))
+def test_broken_off_while_it_looks_it_says_that_nothing_was_started(
+    account: RedriveAccount, mishap: Mishap, code: int, call: int
+) -> None:
+    """Three lists, one for its successor, a look at the failure."""
+    account.failed("failed")
+    with account.going_wrong({call: mishap}):
+        people = redrive("--yes")
+    with account.going_wrong({call: mishap}):
+        programs = redrive("--yes", "--json")
+
+    assert (people.exit_code, programs.exit_code, account.starts) == (code, code, [])
+    assert people.stdout == "nothing was started\n"
+    assert programs.stderr.startswith("nothing was started\n")
+    assert told(programs) == []
 
 
 def test_a_connection_that_breaks_is_told_with_how_far_it_came(account: RedriveAccount) -> None:

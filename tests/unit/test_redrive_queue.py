@@ -15,6 +15,7 @@ from tests.unit.account import Refused, stack
 from tests.unit.redrive_account import (
     ANSWER_LOST,
     CUT,
+    INTERRUPTED,
     MISHAPS,
     Mishap,
     RedriveAccount,
@@ -242,6 +243,28 @@ def test_what_is_not_started_is_to_be_seen_again(
     assert account.starts == []
     assert len(account.messages) == 23
     assert all(each.is_visible for each in account.messages.values())
+
+
+@pytest.mark.parametrize(
+    ("call", "mishap", "code", "told"),
+    [
+        *((call, INTERRUPTED, 130, []) for call in range(3)),
+        *((call, CUT, 2, []) for call in range(3)),
+        (3, INTERRUPTED, 130, [("message-0", None)]),
+    ],
+)
+def test_broken_off_before_a_start_it_says_that_nothing_was_started(
+    account: RedriveAccount, call: int, mishap: Mishap, code: int, told: list[tuple[str, str | None]]
+) -> None:
+    """Three looks into the queue, then its message is to be hidden for longer."""
+    account.send(event())
+
+    with account.going_wrong({call: mishap}):
+        result = redrive("--dlq", "--yes", "--json")
+
+    assert (result.exit_code, account.starts) == (code, [])
+    assert "nothing was started\n" in result.stderr
+    assert [(each["message_id"], each["start"]) for each in json.loads(result.stdout)] == told
 
 
 def test_the_queue_is_read_until_it_is_empty(account: RedriveAccount) -> None:

@@ -1,4 +1,4 @@
-"""What a follower of a feed does where it gets no answer: it says so, and asks again."""
+"""What a follower does where it gets no answer: it says so, and asks again."""
 
 from __future__ import annotations
 
@@ -14,12 +14,13 @@ from botocore.exceptions import (
     IncompleteReadError,
 )
 from rich.console import Console
+from rich.text import Text
 
-from lockstep.feed import words
 from lockstep.pace import is_throttling
 from lockstep.view import say
 
 _SERVER_ERROR: Final = 500
+_NO_ANSWER: Final = Text("no answer, trying again", "dim")
 
 
 class Patience:
@@ -42,7 +43,7 @@ class Patience:
             if not _is_no_answer(error):
                 raise
             if self.has_answer:
-                say(self._screen, words.NO_ANSWER)
+                say(self._screen, _NO_ANSWER)
             self.has_answer = False
         else:
             self.has_answer = True
