@@ -86,7 +86,7 @@ test: check setup ## everything: static gates, unit, contract, workflow on every
 	$(MAKE) sim SECONDS=60
 	$(MAKE) corpus
 	$(MAKE) fuzz
-	$(BIN)/pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder tests/e2e tests/examples
+	$(BIN)/pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder tests/e2e tests/examples
 
 .PHONY: test-fast
 test-fast: $(VENV) $(EMULATOR) $(WEB) ## the quick part: unit, contract, workflow, a few simulated schedules

@@ -29,13 +29,15 @@ HAPPY_PATH: Final = ("AcquireLock", "RouteWork", "ConvertToGrayscale", "ReleaseL
 
 # Side by side these begin, in this order: what needs the processor beside what mostly waits, and the longest first.
 FIRST: Final = (
-    "test_chaos",
-    "test_stopped_executions",
-    "test_burst",
-    "test_lost_workers",
     "test_lockstep_command",
-    "test_sensor_feed",
+    "test_stopped_executions",
+    "test_chaos",
+    "test_lost_workers",
+    "test_burst",
     "test_change_feed",
+    "test_sensor_feed",
+    "test_reconcile",
+    "test_upgrade",
 )
 
 

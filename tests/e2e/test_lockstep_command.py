@@ -100,6 +100,7 @@ def test_up_keeps_objects_and_executions_from_one_time_to_the_next(tmp_path: Pat
         wait_until(is_up(tmp_path), "the local stack is up")
         put = lockstep("put", str(paths.SAMPLES / "rocket.jpg"), "--key", key, build=tmp_path)
         assert [each["outcome"] for each in json.loads(put.stdout)] == ["converted"]
+        assert told_by_the_feed(1, build=tmp_path) == ["PUT"]  # what is not exported by the end is lost, and only there
         up.send_signal(signal.SIGINT)
         assert up.wait(DEADLINE_SECONDS) == 0
 
@@ -110,9 +111,13 @@ def test_up_keeps_objects_and_executions_from_one_time_to_the_next(tmp_path: Pat
         assert status["locks_held"] == []
         rm = lockstep("rm", key, build=tmp_path)
         assert [each["outcome"] for each in json.loads(rm.stdout)] == ["deleted"]
-        tail = lockstep("feed", "tail", "--since", "1h", "--count", "2", build=tmp_path)
-        told = [json.loads(line)["change"]["operation"] for line in tail.stdout.splitlines()]
-        assert told == ["PUT", "DELETE"]  # of the first time and of this one
+        assert told_by_the_feed(2, build=tmp_path) == ["PUT", "DELETE"]  # of the first time and of this one
+
+
+def told_by_the_feed(count: int, *, build: Path) -> list[str]:
+    """The operations of so many changes, from the first one on; waits for them."""
+    tail = lockstep("feed", "tail", "--since", "1h", "--count", str(count), build=build)
+    return [json.loads(line)["change"]["operation"] for line in tail.stdout.splitlines()]
 
 
 def test_a_second_lockstep_in_the_same_place_is_refused_with_the_process_that_is_there(tmp_path: Path) -> None:
@@ -197,6 +202,7 @@ def lockstep(*arguments: str, build: Path) -> subprocess.CompletedProcess[str]:
         capture_output=True,
         text=True,
         check=False,
+        timeout=2 * DEADLINE_SECONDS,
     )
 
 
