@@ -7,9 +7,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
 
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, expect, sync_playwright
 
 _NAMES: Final = ("chromium", "chromium-browser", "google-chrome")
+DEADLINE_MS: Final = 30_000  # for what a page is to show; a busy machine takes its time for ten thousand rows
 HOW_TO_INSTALL: Final = f"no browser on PATH ({', '.join(_NAMES)}): `apt-get install chromium`"
 
 
@@ -21,6 +22,7 @@ def path() -> str | None:
 @contextmanager
 def launched(executable: str) -> Iterator[Browser]:
     """Without its sandbox, which containers do not allow; it only ever sees our own page."""
+    expect.set_options(timeout=DEADLINE_MS)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=executable, args=["--no-sandbox"])
         yield browser
