@@ -90,7 +90,14 @@ def test_an_output_says_what_it_was_made_from() -> None:
     found = rested()
     stored_now = found.output.objects[KEY]
     found.output.objects[KEY] = replace(stored_now, label=replace(stored_now.label, source="another"))
-    assert said(lambda: promises.quiet(found)) == "the output of cat.png says what it was made from"
+    words = "the output of cat.png says what it was made from"
+    assert said(lambda: promises.quiet(found)) == words
+    found.early = {KEY}
+    assert said(lambda: promises.quiet(found)) == words
+    found.early, found.behind = set(), {KEY}
+    assert said(lambda: promises.quiet(found)) == words
+    found.early = {KEY}  # its record was replaced under an attempt
+    promises.quiet(found)
 
 
 def test_a_flag_that_is_set_is_a_lock_that_is_held() -> None:
