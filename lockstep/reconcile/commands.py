@@ -67,13 +67,12 @@ def reconcile(
     if run is not None and not distributed:
         raise UserError("--run goes with --distributed")
     if run is not None:
-        own = {"--prefix": prefix, "--kind": kind, "--rejected": rejected, "--dry-run": dry_run}
-        _refuse({**own, "--concurrency": concurrency})
+        fixed = {"--prefix": prefix, "--kind": kind, "--rejected": rejected, "--dry-run": dry_run}
+        _refuse(fixed | {"--concurrency": concurrency})
     kinds = tuple(Kind(each.value) for each in kind) if kind else REPAIRED
     wanted = Wanted(prefix, start_after, kinds + ((Kind.REJECTED,) if rejected else ()), dry_run)
-    given = {"--yes": yes, "--json": as_json, "--rate": rate}
-    if not distributed:  # where a run keeps it
-        given["--concurrency"] = concurrency
+    at_once = None if distributed else concurrency  # a run keeps its own
+    given = {"--yes": yes, "--json": as_json, "--rate": rate, "--concurrency": at_once}
     where = {"--stack-name": stack_name, "--profile": profile, "--region": region}
     manner = Manner(yes, rate or STARTS_PER_SECOND, concurrency, as_json, _typed({**given, **where}))
     stack = stack_of(stack_name, profile, region)
